@@ -1,0 +1,102 @@
+"""Rows of numbers, read block by block: the one form in which features travel between floors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clearhead.core.errors import DataError
+
+__all__ = ["BLOCK_ROWS", "Rows", "TensorRows", "as_rows", "as_tensor", "check_finite"]
+
+BLOCK_ROWS = 8192
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """A matrix of n rows and p columns that can be read in consecutive blocks, any number of times."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, p)."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The stored type; the stored, rounded values are the data."""
+        ...
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[slice, Tensor]]:
+        """Yield (row range, block of shape (range, p)) in order, covering every row once."""
+        ...
+
+    def take(self, index: Tensor) -> Tensor:
+        """The rows with these numbers (int64, shape (m,)), in this order, as an (m, p) tensor."""
+        ...
+
+
+class TensorRows:
+    """Rows held in one dense tensor of shape (n, p), on any device."""
+
+    def __init__(self, values: Tensor) -> None:
+        if values.ndim != 2:
+            raise DataError(
+                "features must be a matrix", got=f"shape {tuple(values.shape)}", expected="(rows, features)"
+            )
+        self.values = values
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self.values.shape[0]), int(self.values.shape[1])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.values.dtype
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[slice, Tensor]]:
+        for start in range(0, self.shape[0], rows):
+            span = slice(start, min(start + rows, self.shape[0]))
+            yield span, self.values[span]
+
+    def take(self, index: Tensor) -> Tensor:
+        return self.values[index.to(self.values.device)]
+
+
+def as_tensor(X: Any) -> Tensor:
+    """A dense floating tensor from a tensor, an array, a data frame or a list of rows (integers become float64)."""
+    if not isinstance(X, Tensor):
+        array = np.asarray(X)
+        if array.dtype == object or array.dtype.kind in "US":
+            raise DataError(
+                "features must be numbers", got=f"dtype {array.dtype}", fix="drop or encode text columns"
+            )
+        X = torch.from_numpy(np.ascontiguousarray(array))
+    if X.is_complex():
+        raise DataError("features must be real numbers", got=f"dtype {X.dtype}")
+    return X if X.is_floating_point() else X.to(torch.float64)
+
+
+def as_rows(X: Any) -> Rows:
+    """Rows from anything that is a matrix; what already is `Rows` passes through unchanged."""
+    if isinstance(X, Rows) and not isinstance(X, Tensor):
+        return X
+    return TensorRows(as_tensor(X))
+
+
+def check_finite(rows: Rows, names: list[str] | None = None) -> None:
+    """Raise `DataError` naming the first row and column that is NaN or infinite."""
+    for span, block in rows.blocks():
+        # One sum tells a finite block from a bad one; only a bad one is searched.
+        if bool(torch.isfinite(block.sum(dtype=torch.float64))) or bool(torch.isfinite(block).all()):
+            continue
+        row, column = (~torch.isfinite(block)).nonzero()[0].tolist()
+        name = f" ({names[column]})" if names else ""
+        raise DataError(
+            "features must be finite",
+            got=f"{block[row, column].item()} in row {span.start + row}, column {column}{name}",
+            fix="drop or repair this row; half-precision features overflow above 65504: store them as float32",
+        )

@@ -1,0 +1,105 @@
+"""Mean and deviation of features: the only place where they are computed and applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearhead.core import distributed
+from clearhead.core.rows import Rows
+
+__all__ = ["Standardizer"]
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """z = (f − mean) / scale, with the 1/n deviation of the rows it was fitted on.
+
+    A constant feature has scale 0; it maps to z = 0 and its weight is 0, never NaN.
+
+    Parameters
+    ----------
+    mean, scale : float64 tensors of shape (p,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> s = Standardizer.fit(TensorRows(torch.tensor([[0.0, 1.0], [2.0, 1.0]])))
+    >>> s.transform(torch.tensor([[2.0, 1.0]]))
+    tensor([[1., 0.]])
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    @classmethod
+    def fit(cls, rows: Rows, weight: Tensor | None = None) -> Standardizer:
+        """Exact mean and 1/n deviation in float64, in one pass (Chan's pairwise update), summed over ranks.
+
+        ``weight`` of shape (n,) gives weighted moments: integer weights equal repeated rows.
+        """
+        p = rows.shape[1]
+        total, mean, m2 = (
+            torch.zeros((), dtype=torch.float64),
+            torch.zeros(p).double(),
+            torch.zeros(p).double(),
+        )
+        for span, block in rows.blocks():
+            x = block.detach().to("cpu", torch.float64)
+            w = torch.ones(len(x)).double() if weight is None else weight[span].to("cpu", torch.float64)
+            total, mean, m2 = _merge(total, mean, m2, *_moments(x, w))
+        total, mean, m2 = _reduce(total, mean, m2)
+        deviation = (m2 / total).sqrt()
+        # Below this the deviation is rounding of a constant, not spread.
+        constant = deviation <= 1e-12 * mean.abs().clamp(min=1e-300)
+        return cls(mean, deviation.masked_fill(constant, 0.0))
+
+    @classmethod
+    def identity(cls, p: int) -> Standardizer:
+        """The standardiser that changes nothing."""
+        return cls(torch.zeros(p).double(), torch.ones(p).double())
+
+    @property
+    def inverse_scale(self) -> Tensor:
+        """1/scale, and 0 for constant features."""
+        return torch.where(self.scale > 0, 1.0 / self.scale, torch.zeros_like(self.scale))
+
+    def transform(self, features: Tensor) -> Tensor:
+        """Raw features (…, p) to standardised ones, in their own dtype (half precision in float32) and device."""
+        dtype = torch.promote_types(features.dtype, torch.float32)
+        mean, inverse = (t.to(features.device, dtype) for t in (self.mean, self.inverse_scale))
+        return (features.to(dtype) - mean) * inverse
+
+    def to_raw(self, coef: Tensor, intercept: Tensor) -> tuple[Tensor, Tensor]:
+        """(p, k) weights and (k,) intercept on z → the equivalent on raw features."""
+        raw = coef * self.inverse_scale.to(coef)[:, None]
+        return raw, intercept - self.mean.to(coef) @ raw
+
+    def from_raw(self, coef: Tensor, intercept: Tensor) -> tuple[Tensor, Tensor]:
+        """(p, k) weights and (k,) intercept on raw features → the equivalent on z (exact where scale > 0)."""
+        return coef * self.scale.to(coef)[:, None], intercept + self.mean.to(coef) @ coef
+
+
+def _moments(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    total = w.sum()
+    mean = (w @ x) / total.clamp(min=1e-300)
+    return total, mean, w @ (x - mean).square()
+
+
+def _merge(
+    n1: Tensor, mean1: Tensor, m1: Tensor, n2: Tensor, mean2: Tensor, m2: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    n = n1 + n2
+    share = n2 / n.clamp(min=1e-300)
+    gap = mean2 - mean1
+    return n, mean1 + gap * share, m1 + m2 + gap.square() * n1 * share
+
+
+def _reduce(total: Tensor, mean: Tensor, m2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    if distributed.world_size() == 1:
+        return total, mean, m2
+    grand = distributed.all_reduce(total.clone())
+    center = distributed.all_reduce(mean * total) / grand
+    return grand, center, distributed.all_reduce(m2 + total * (mean - center).square())
