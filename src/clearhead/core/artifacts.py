@@ -70,9 +70,7 @@ def _storage_error(path: Path, error: OSError) -> StorageError:
     return StorageError(
         f"could not write {path}",
         got="the disk is full" if full else str(error),
-        fix="free some space and run the same command again: it resumes"
-        if full
-        else "check that it can be written",
+        fix="free some space and run the same command again: it resumes" if full else "check that it can be written",
     )
 
 
@@ -94,9 +92,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist", fix="run the step that makes it first") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ArtifactError(
-            f"{path} is not valid JSON", got=error, fix="delete it and run the step again"
-        ) from error
+        raise ArtifactError(f"{path} is not valid JSON", got=error, fix="delete it and run the step again") from error
 
 
 def plain(value: Any) -> Any:
@@ -114,9 +110,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
-def write_tensors(
-    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
-) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors as safetensors, atomically. Names that share memory are stored apart."""
     from safetensors.torch import save_file
 

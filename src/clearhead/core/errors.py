@@ -56,11 +56,7 @@ class ClearheadError(Exception):
     def __init__(self, what: str, *, got: Any = None, expected: Any = None, fix: str | None = None) -> None:
         self.what, self.got, self.expected, self.fix = what, got, expected, fix
         lines = [what]
-        lines += [
-            f"  {name}: {value}"
-            for name, value in (("got", got), ("expected", expected))
-            if value is not None
-        ]
+        lines += [f"  {name}: {value}" for name, value in (("got", got), ("expected", expected)) if value is not None]
         lines += [f"  try: {fix}"] if fix else []
         super().__init__("\n".join(lines))
 

@@ -103,9 +103,7 @@ class Finding:
     def from_dict(cls, data: Mapping[str, Any]) -> Finding:
         """The finding that `as_dict` described; `ArtifactError` if it is of another schema."""
         if data.get("schema") != SCHEMA:
-            raise ArtifactError(
-                "this finding was written by another version", got=data.get("schema"), expected=SCHEMA
-            )
+            raise ArtifactError("this finding was written by another version", got=data.get("schema"), expected=SCHEMA)
         numbers = {k: Estimate(**v) if isinstance(v, dict) else v for k, v in data["numbers"].items()}
         tables = {k: Table(**v) for k, v in data["tables"].items()}
         return cls(

@@ -71,13 +71,12 @@ def as_tensor(X: Any) -> Tensor:
     if not isinstance(X, Tensor):
         array = np.asarray(X)
         if array.dtype == object or array.dtype.kind in "US":
-            raise DataError(
-                "features must be numbers", got=f"dtype {array.dtype}", fix="drop or encode text columns"
-            )
+            raise DataError("features must be numbers", got=f"dtype {array.dtype}", fix="drop or encode text columns")
         X = torch.from_numpy(np.ascontiguousarray(array))
     if X.is_complex():
         raise DataError("features must be real numbers", got=f"dtype {X.dtype}")
-    return X if X.is_floating_point() else X.to(torch.float64)
+    tensor: Tensor = X
+    return tensor if tensor.is_floating_point() else tensor.to(torch.float64)
 
 
 def as_rows(X: Any) -> Rows:

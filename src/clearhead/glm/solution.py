@@ -1,4 +1,4 @@
-"""What a solver returns: a `Status` that says how it ended, a certified `Solution`, a `RegularizationPath` of them."""
+"""What a solver returns: a `Status` of how it ended, a certified `Solution`, a `RegularizationPath` of them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Status(enum.Enum):
     IterationLimit = (
         "The iteration limit came first; raise SolveOptions.max_iter or loosen tol. The gap stated is honest."
     )
-    TimeLimit = (
-        "The time limit came first; raise SolveOptions.time_limit or resume. The gap stated is honest."
-    )
+    TimeLimit = "The time limit came first; raise SolveOptions.time_limit or resume. The gap stated is honest."
     Stalled = "No step improves the objective any more; use float64 features, standardise, or loosen tol."
-    PrecisionLimit = (
-        "The tolerance is below what this dtype can certify; pass float64 features or loosen tol."
+    PrecisionLimit = "The tolerance is below what this dtype can certify; pass float64 features or loosen tol."
+    Diverged = (
+        "A value overflowed or became NaN; rescale the features or use a larger λ. The last finite point is kept."
     )
-    Diverged = "A value overflowed or became NaN; rescale the features or use a larger λ. The last finite point is kept."
-    Uncertified = "There is no finite duality bound here (λ = 0 or an unpenalised direction); judge by the KKT residual."
+    Uncertified = (
+        "There is no finite duality bound here (λ = 0 or an unpenalised direction); judge by the KKT residual."
+    )
     Interrupted = "The callback or the user stopped it here; call again with resume to go on."
 
     @property
