@@ -26,6 +26,7 @@ class Standardizer:
     Examples
     --------
     >>> import torch
+    >>> from clearhead.core.rows import TensorRows
     >>> s = Standardizer.fit(TensorRows(torch.tensor([[0.0, 1.0], [2.0, 1.0]])))
     >>> s.transform(torch.tensor([[2.0, 1.0]]))
     tensor([[1., 0.]])
