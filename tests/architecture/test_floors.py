@@ -12,8 +12,16 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "clearhead"
 FLOOR = {
-    **{"core": 0, "glm": 1, "features": 1, "head": 2, "explain": 3, "debug": 3},
-    **{"report": 4, "study": 4, "runs": 5, "cli": 6},
+    "core": 0,
+    "glm": 1,
+    "features": 1,
+    "head": 2,
+    "explain": 3,
+    "debug": 3,
+    "report": 4,
+    "study": 4,
+    "runs": 5,
+    "cli": 6,
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 HEAVY = {
