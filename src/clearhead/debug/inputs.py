@@ -1,0 +1,51 @@
+"""What the analyses are given, checked at the door: labels, predictions, rows; and the table of a set of estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clearhead.core.errors import DataError
+from clearhead.core.finding import Estimate, Table
+from clearhead.debug.intervals import proportion
+
+__all__ = ["agreement", "class_numbers", "estimates_table"]
+
+
+def class_numbers(labels: Any, what: str = "labels") -> Tensor:
+    """(n,) int64 class numbers; `DataError` for a matrix of labels."""
+    target = torch.as_tensor(np.asarray(labels)) if not isinstance(labels, Tensor) else labels
+    if target.ndim != 1:
+        raise DataError(
+            f"{what}: labels must be one class a row",
+            got=f"shape {tuple(target.shape)}",
+            fix="analyse many labels one at a time: each has its own head",
+        )
+    return target.to(torch.int64)
+
+
+def agreement(guess: Tensor, target: Tensor, name: str) -> Estimate:
+    """Share of equal entries of two (n,) tensors, with its interval; `DataError` names the split if lengths differ."""
+    if len(guess) != len(target):
+        raise DataError(f"{name}: predictions do not match rows", got=len(guess), expected=len(target))
+    if len(target) == 0:
+        raise DataError(f"{name}: there are no rows to compare", fix="leave this split out, or give it rows")
+    return proportion(int((guess.cpu() == target.cpu()).sum()), len(target))
+
+
+def estimates_table(key: str, estimates: Mapping[str, Estimate]) -> Table:
+    """A table with one row an estimate, its name in column ``key``."""
+    e = list(estimates.values())
+    return Table(
+        {
+            key: list(estimates),
+            "value": [x.value for x in e],
+            "low": [x.low for x in e],
+            "high": [x.high for x in e],
+            "n": [x.n for x in e],
+        }
+    )
