@@ -72,7 +72,7 @@ def as_tensor(X: Any) -> Tensor:
         array = np.asarray(X)
         if array.dtype == object or array.dtype.kind in "US":
             raise DataError("features must be numbers", got=f"dtype {array.dtype}", fix="drop or encode text columns")
-        X = torch.from_numpy(np.ascontiguousarray(array))
+        X = torch.from_numpy(np.require(array, requirements=["C", "W"]))  # pandas hands out read-only arrays
     if X.is_complex():
         raise DataError("features must be real numbers", got=f"dtype {X.dtype}")
     tensor: Tensor = X
