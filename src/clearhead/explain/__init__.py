@@ -1,0 +1,1 @@
+"""F3: what a deep feature means: exemplars, visualisations, superpixels, words, the order of the path."""
