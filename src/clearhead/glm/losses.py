@@ -1,0 +1,172 @@
+"""Losses of a generalised linear model: value, residual, conjugate and mean curvature, each of one row's outputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from clearhead.glm import targets
+
+__all__ = ["Binomial", "Gaussian", "Loss", "Multinomial"]
+
+
+class Loss(ABC):
+    """A convex loss ℓ(z, y) of one row's k outputs.
+
+    The residual is θ = −∂ℓ/∂z, and ``dual_rows`` is −ℓ*(−θ), whose weighted mean minus the penalty's conjugate
+    at Xᵀθ/n is the dual objective.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def encode(self, y: Any, n: int) -> Tensor:
+        """Targets as an (n, k) float64 tensor; `DataError` if they cannot be used."""
+
+    @abstractmethod
+    def rows(self, Z: Tensor, Y: Tensor) -> Tensor:
+        """(n,) loss of each row."""
+
+    @abstractmethod
+    def residual(self, Z: Tensor, Y: Tensor) -> Tensor:
+        """(n, k) θ = −∂ℓ/∂z."""
+
+    @abstractmethod
+    def dual_rows(self, theta: Tensor, Y: Tensor) -> Tensor:
+        """(n,) −ℓ*(−θ); −inf outside the domain."""
+
+    @abstractmethod
+    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        """(k, k) Σᵢ wᵢ ∂²ℓ/∂z² with ``weight`` (n, 1) summing to whatever the caller likes."""
+
+    @abstractmethod
+    def curvature_bound(self) -> float:
+        """An upper bound of the largest eigenvalue of ∂²ℓ/∂z²."""
+
+    @abstractmethod
+    def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
+        """(m, s): mixing (1−m)·θ + m·(y − s) has mean zero and stays in the conjugate's domain.
+
+        ``theta_mean`` is the (k,) weighted mean of θ, ``y_mean`` that of the targets.
+        """
+
+
+@dataclass(frozen=True)
+class Multinomial(Loss):
+    """Softmax cross-entropy of k classes, all k kept (the penalty makes them identifiable).
+
+    ``y`` is integer labels (n,) or one-hot or soft targets (n, k). ``n_classes`` is inferred when None.
+
+    Examples
+    --------
+    >>> import torch
+    >>> Multinomial().rows(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])).item()
+    0.6931471824645996
+    """
+
+    name: ClassVar[str] = "multinomial"
+    n_classes: int | None = None
+
+    def encode(self, y: Any, n: int) -> Tensor:
+        return targets.simplex(y, n, self.n_classes)
+
+    def rows(self, Z: Tensor, Y: Tensor) -> Tensor:
+        return Z.logsumexp(1) - (Y * Z).sum(1)
+
+    def residual(self, Z: Tensor, Y: Tensor) -> Tensor:
+        return Y - Z.softmax(1)
+
+    def dual_rows(self, theta: Tensor, Y: Tensor) -> Tensor:
+        entropy: Tensor = torch.special.entr(Y - theta)
+        return entropy.sum(1)
+
+    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        Q = Z.softmax(1)
+        weighted = Q * weight
+        return torch.diag(weighted.sum(0)) - Q.T @ weighted
+
+    def curvature_bound(self) -> float:
+        return 0.5
+
+    def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
+        return _balance(theta_mean, y_mean)
+
+
+@dataclass(frozen=True)
+class Binomial(Loss):
+    """Logistic loss of one output, or of m independent outputs that share X (many labels at once).
+
+    ``y`` is {0, 1} or a probability, (n,) or (n, m). The loss of a row is the sum over its outputs.
+    """
+
+    name: ClassVar[str] = "binomial"
+
+    def encode(self, y: Any, n: int) -> Tensor:
+        return targets.binary(y, n)
+
+    def rows(self, Z: Tensor, Y: Tensor) -> Tensor:
+        return (torch.nn.functional.softplus(Z) - Y * Z).sum(1)
+
+    def residual(self, Z: Tensor, Y: Tensor) -> Tensor:
+        return Y - Z.sigmoid()
+
+    def dual_rows(self, theta: Tensor, Y: Tensor) -> Tensor:
+        q = Y - theta
+        entropy: Tensor = torch.special.entr(q) + torch.special.entr(1 - q)
+        return entropy.sum(1)
+
+    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        q = Z.sigmoid()
+        return torch.diag((weight * q * (1 - q)).sum(0))
+
+    def curvature_bound(self) -> float:
+        return 0.25
+
+    def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
+        both_theta, both_y = torch.cat([theta_mean, -theta_mean]), torch.cat([y_mean, 1 - y_mean])
+        mix, share = _balance(both_theta, both_y)
+        return mix, share[: len(y_mean)]
+
+
+@dataclass(frozen=True)
+class Gaussian(Loss):
+    """Half the squared error of one response or of k responses that share X; ``y`` is (n,) or (n, k) floats."""
+
+    name: ClassVar[str] = "gaussian"
+
+    def encode(self, y: Any, n: int) -> Tensor:
+        return targets.real(y, n)
+
+    def rows(self, Z: Tensor, Y: Tensor) -> Tensor:
+        return 0.5 * (Z - Y).square().sum(1)
+
+    def residual(self, Z: Tensor, Y: Tensor) -> Tensor:
+        return Y - Z
+
+    def dual_rows(self, theta: Tensor, Y: Tensor) -> Tensor:
+        return (theta * (Y - 0.5 * theta)).sum(1)
+
+    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        return torch.eye(Z.shape[1], dtype=Z.dtype, device=Z.device) * weight.sum()
+
+    def curvature_bound(self) -> float:
+        return 1.0
+
+    def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
+        # The domain is everything, so θ is simply centred; an infinitesimal mix expresses that shift.
+        tiny = 1e-9
+        return tiny, y_mean + theta_mean * (1 - tiny) / tiny
+
+
+def _balance(theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
+    """Mix in the constant row s so that the mean probability equals the mean target (research: feasible dual)."""
+    excess = -theta_mean  # mean probability − mean target
+    mix = float((excess.clamp(min=0) / (y_mean + excess).clamp(min=1e-300)).max())
+    if mix <= 0:
+        return 0.0, y_mean
+    mix = min(1.0, mix * (1 + 1e-12))
+    return mix, (y_mean - (1 - mix) / mix * excess).clamp(min=0)

@@ -1,0 +1,103 @@
+"""Choose one head of a path by held-out rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clearhead.core.errors import DataError, SettingError
+from clearhead.core.rows import Rows, as_rows
+from clearhead.glm.metrics import score, standard_error
+from clearhead.glm.solution import RegularizationPath, Solution
+
+__all__ = ["Selection", "decisions", "select"]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The head that was chosen: its ``index`` on the path, the ``solution``, and the ``scores`` of all heads."""
+
+    index: int
+    solution: Solution
+    scores: tuple[float, ...]
+    rule: str
+    metric: str
+    best_index: int
+
+
+def select(
+    path: RegularizationPath,
+    X_val: Any,
+    y_val: Any,
+    *,
+    rule: str = "within",
+    tolerance: float = 0.05,
+    metric: str = "accuracy",
+    target: float | None = None,
+) -> Selection:
+    """Choose a head on validation rows.
+
+    Parameters
+    ----------
+    path, X_val, y_val : a path, raw features (m, p) and labels (m,) (values for a gaussian path).
+    rule : "within": the sparsest whose score is at least best − ``tolerance`` (the paper's rule, never outside);
+        "best": the sparsest of the best; "one_se": the sparsest within one standard error of the best;
+        "target": the densest with at most ``target`` features per class.
+    metric : accuracy, balanced_accuracy, auroc, log_loss, calibration_error, or mse.
+
+    Raises
+    ------
+    SettingError : unknown rule or metric, empty path, or a target that no head meets.
+    """
+    if not len(path):
+        raise SettingError("the path is empty, so nothing can be selected")
+    labels = torch.as_tensor(y_val if isinstance(y_val, Tensor) else np.asarray(y_val)).cpu()
+    Z = decisions(path, X_val)
+    if len(labels) != len(Z):
+        raise DataError("labels do not match rows", got=f"{len(labels)} labels", expected=str(len(Z)))
+    scores = tuple(score(metric, s.loss, Z[:, i], labels) for i, s in enumerate(path))
+    best = max(range(len(path)), key=lambda i: (scores[i], -path[i].nonzeros, -i))
+    slack = tolerance
+    if rule == "one_se":
+        slack = standard_error(metric, path[best].loss, Z[:, best], labels)
+    index = _choose(path, scores, best, rule, slack, target)
+    return Selection(index, path[index], scores, rule, metric, best)
+
+
+def _choose(
+    path: RegularizationPath, scores: tuple[float, ...], best: int, rule: str, slack: float, target: float | None
+) -> int:
+    if rule == "best":
+        return best
+    if rule in ("within", "one_se"):
+        allowed = [i for i in range(len(path)) if scores[i] >= scores[best] - slack]
+        return min(allowed, key=lambda i: (path[i].nonzeros, -scores[i]))
+    if rule == "target":
+        if target is None:
+            raise SettingError("rule 'target' needs target=, a number of features per class")
+        sparse = [i for i in range(len(path)) if path[i].features_per_class <= target]
+        if not sparse:
+            raise SettingError("no head of the path is that sparse", got=target, fix="raise target or lambda_max")
+        return max(sparse, key=lambda i: (path[i].nonzeros, scores[i]))
+    raise SettingError("unknown selection rule", got=rule, expected="within, best, one_se or target")
+
+
+def decisions(path: RegularizationPath, X: Any) -> Tensor:
+    """(m, len(path), k) linear predictors of raw features under every head of the path, in one pass over the rows."""
+    rows: Rows = as_rows(X)
+    scaler = path[0].standardizer
+    if rows.shape[1] != len(scaler.mean):
+        raise DataError("features do not match the path", got=f"{rows.shape[1]} columns", expected=len(scaler.mean))
+    k = path[0].coef.shape[1]
+    coef = torch.cat([s.coef.cpu() for s in path], 1)
+    used = (coef != 0).any(1)
+    intercept = torch.cat([s.intercept.cpu() for s in path])
+    out = torch.empty(rows.shape[0], len(path), k, dtype=torch.float64)
+    for span, block in rows.blocks():
+        Z = scaler.transform(block.detach().cpu())[:, used].to(coef) @ coef[used]
+        out[span] = (Z.double() + intercept).view(-1, len(path), k)
+    return out

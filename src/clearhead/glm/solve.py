@@ -1,0 +1,119 @@
+"""The one loop: it owns limits, non-finite checks, the certificate and the status. Solvers only step."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearhead.glm.certificate import Point, certify
+from clearhead.glm.options import SolveOptions
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.problem import Problem
+from clearhead.glm.solution import Solution, Status
+from clearhead.glm.solvers.base import Solver
+
+__all__ = ["Limits", "solve"]
+
+PATIENCE = 15  # certificates without progress before a solve counts as stalled
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop at one λ: ``tol`` is relative to the null loss; ``deadline`` is on the monotonic clock."""
+
+    tol: float
+    max_iter: int
+    deadline: float = math.inf
+
+    @classmethod
+    def of(cls, tol: float, options: SolveOptions) -> Limits:
+        deadline = math.inf if options.time_limit is None else time.monotonic() + options.time_limit
+        return cls(tol, options.max_iter, deadline)
+
+
+def solve(
+    problem: Problem, penalty: Penalty, lambda_: float, solver: Solver, limits: Limits, start: tuple[Tensor, Tensor]
+) -> Solution:
+    """Step from ``start`` (coef, intercept) until the gap is within ``limits.tol`` of the null loss, or a limit."""
+    began, reads = time.monotonic(), problem.design.reads
+    solver.start(lambda_)
+    coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
+    point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept)
+    best, dual, status, iteration = point, point.dual, None, 0
+    watch = _Watch(problem)
+    while (status := _outcome(problem, best, dual, limits, iteration, watch)) is None:
+        coef, logits = solver.step(point)
+        candidate = certify(problem, penalty, lambda_, coef, logits, point.intercept)
+        iteration += 1
+        if not candidate.finite:
+            status = Status.Diverged
+            break
+        point = candidate
+        dual = max(dual, point.dual)
+        best = point if point.objective <= best.objective else best
+        watch.see(best.objective, best.objective - dual, best.kkt)
+    info = {"seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
+    return _solution(problem, best, dual, lambda_, status, iteration, info)
+
+
+def _outcome(
+    problem: Problem, point: Point, dual: float, limits: Limits, iteration: int, watch: _Watch
+) -> Status | None:
+    unit = problem.null[1]
+    if unit <= 0:
+        return Status.Converged
+    if point.objective - dual <= limits.tol * unit:
+        return Status.Converged
+    if math.isinf(dual) and point.kkt <= limits.tol * watch.scale:
+        return Status.Uncertified
+    if iteration >= limits.max_iter:
+        return Status.IterationLimit
+    if time.monotonic() > limits.deadline:
+        return Status.TimeLimit
+    if watch.idle >= PATIENCE:
+        near = (point.objective - dual) / unit < 1e4 * torch.finfo(problem.dtype).eps
+        return Status.PrecisionLimit if near else (Status.Uncertified if math.isinf(dual) else Status.Stalled)
+    return None
+
+
+class _Watch:
+    """Counts how long neither the objective, the gap nor the KKT residual has improved."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.idle = 0
+        self.scale = float(problem.null[2].abs().max())
+        self._best = [math.inf, math.inf, math.inf]
+
+    def see(self, objective: float, gap: float, kkt: float) -> None:
+        values = (objective, gap, kkt)
+        better = [
+            v < b - 1e-3 * abs(b) if i else v < b for i, (v, b) in enumerate(zip(values, self._best, strict=True))
+        ]
+        better = [good or math.isinf(b) for good, b in zip(better, self._best, strict=True)]
+        self.idle = 0 if any(better) else self.idle + 1
+        self._best = [min(v, b) for v, b in zip(values, self._best, strict=True)]
+
+
+def _solution(
+    problem: Problem, point: Point, dual: float, lambda_: float, status: Status, n_iter: int, info: dict[str, float]
+) -> Solution:
+    unit = problem.null[1]
+    gap = (point.objective - dual) / unit if unit > 0 else 0.0
+    return Solution(
+        lambda_=lambda_,
+        coef=point.coef.clone(),
+        intercept=point.intercept,
+        objective=point.objective,
+        gap=max(gap, 0.0) if gap > -1e-12 else gap,
+        kkt=point.kkt,
+        status=status,
+        n_iter=n_iter,
+        standardizer=problem.scaler,
+        loss=problem.loss.name,
+        null_loss=unit,
+        info=info,
+    )

@@ -1,0 +1,31 @@
+"""What every solver is: it is told λ and a certified point, and proposes the next weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from clearhead.glm.certificate import Point
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.problem import Problem
+
+__all__ = ["Solver"]
+
+
+class Solver(ABC):
+    """Lives for a whole path, so that what it learns about the data (a Gram matrix, a step size) is kept."""
+
+    name: ClassVar[str]
+
+    def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
+        self.problem, self.penalty, self.seed = problem, penalty, seed
+
+    @abstractmethod
+    def start(self, lambda_: float) -> None:
+        """A new λ begins; forget what belonged to the last one."""
+
+    @abstractmethod
+    def step(self, point: Point) -> tuple[Tensor, Tensor]:
+        """The next weights (p, k) and their logits (n, k) without intercept; the same ones if no step improves."""

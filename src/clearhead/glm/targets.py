@@ -1,0 +1,110 @@
+"""What a user may pass as y, checked once at the door and turned into an (n, k) float64 tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clearhead.core.errors import DataError
+
+__all__ = ["binary", "real", "simplex"]
+
+
+def simplex(y: Any, n: int, n_classes: int | None = None) -> Tensor:
+    """Labels 0…k−1 (n,) or rows of probabilities (n, k) → (n, k)."""
+    values = _tensor(y, n)
+    if values.ndim == 1:
+        values = _one_hot(values, n_classes)
+    elif bool((values < 0).any()) or not torch.allclose(values.sum(1), torch.ones(n, dtype=values.dtype), atol=1e-4):
+        row = int(((values < 0).any(1) | ((values.sum(1) - 1).abs() > 1e-4)).nonzero()[0, 0])
+        raise DataError(
+            "soft targets must be probabilities",
+            got=f"row {row} = {values[row].tolist()[:6]}",
+            expected="rows ≥ 0 that sum to 1",
+        )
+    else:
+        values = values / values.sum(1, keepdim=True)
+    _check_classes(values, n)
+    return values
+
+
+def binary(y: Any, n: int) -> Tensor:
+    """{0, 1} or probabilities, (n,) or (n, m) → (n, m)."""
+    values = _matrix(_tensor(y, n))
+    if bool(((values < 0) | (values > 1)).any()):
+        raise DataError(
+            "binary labels must lie in [0, 1]",
+            got=f"values from {values.min():g} to {values.max():g}",
+            fix="map the two classes to 0 and 1, or use Multinomial() for more than two",
+        )
+    mean = values.mean(0)
+    for column in ((mean == 0) | (mean == 1)).nonzero().flatten().tolist():
+        where = f" in label column {column}" if values.shape[1] > 1 else ""
+        raise DataError(
+            f"only one class is present{where}",
+            got=f"every label is {values[0, column]:g}",
+            expected="both 0 and 1 among the training rows",
+            fix="drop or merge this label, or add rows of the other class",
+        )
+    return values
+
+
+def real(y: Any, n: int) -> Tensor:
+    """Finite floats (n,) or (n, k) → (n, k)."""
+    return _matrix(_tensor(y, n))
+
+
+def _tensor(y: Any, n: int) -> Tensor:
+    array = y.detach().cpu() if isinstance(y, Tensor) else np.asarray(y)
+    if isinstance(array, np.ndarray) and array.dtype.kind not in "biuf":
+        raise DataError("targets must be numbers", got=f"dtype {array.dtype}", fix="encode class names as 0, 1, 2, …")
+    values = torch.as_tensor(array).to(torch.float64)
+    if values.ndim not in (1, 2):
+        raise DataError("targets must have one or two dimensions", got=f"shape {tuple(values.shape)}")
+    if len(values) != n:
+        raise DataError("labels do not match rows", got=f"{len(values)} labels", expected=str(n))
+    finite = torch.isfinite(_matrix(values)).all(1)
+    if not bool(finite.all()):
+        raise DataError("targets must be finite", got=f"NaN or infinity in row {int((~finite).nonzero()[0, 0])}")
+    return values
+
+
+def _matrix(values: Tensor) -> Tensor:
+    return values[:, None] if values.ndim == 1 else values
+
+
+def _one_hot(labels: Tensor, n_classes: int | None) -> Tensor:
+    if bool((labels != labels.round()).any()) or bool((labels < 0).any()):
+        bad = labels[(labels != labels.round()) | (labels < 0)][0].item()
+        raise DataError("class labels must be the integers 0, 1, 2, …", got=bad, fix="encode the classes as 0 to k−1")
+    classes = labels.to(torch.int64)
+    k = int(classes.max()) + 1 if n_classes is None else n_classes
+    if int(classes.max()) >= k:
+        raise DataError("a label is beyond the number of classes", got=int(classes.max()), expected=f"0 to {k - 1}")
+    if k > len(labels):
+        raise DataError(
+            "there are fewer rows than classes",
+            got=f"{len(labels)} rows",
+            expected=f"at least {k}",
+            fix="encode the classes as 0 to k−1 without holes, or add rows",
+        )
+    return torch.nn.functional.one_hot(classes, k).to(torch.float64)
+
+
+def _check_classes(values: Tensor, n: int) -> None:
+    k = values.shape[1]
+    if n < k:
+        raise DataError("there are fewer rows than classes", got=f"{n} rows", expected=f"at least {k}")
+    total = values.sum(0)
+    if k < 2 or int((total > 0).sum()) < 2:
+        raise DataError("only one class is present", got=f"{k} class(es)", expected="two or more among the rows")
+    if bool((total == 0).any()):
+        absent = (total == 0).nonzero().flatten().tolist()
+        raise DataError(
+            "a class is absent from the rows that are fitted",
+            got=f"no row of class {', '.join(map(str, absent[:10]))} of {k}",
+            fix="add rows of this class, drop it, or renumber the classes 0 to k−1 without holes",
+        )
