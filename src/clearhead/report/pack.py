@@ -1,0 +1,227 @@
+"""A bundle as groups of plain data and typed arrays, ready to be cut into shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from clearhead.report.bundle import Bundle, Examples, Head, Ints
+from clearhead.report.values import Packed, pack_values, predictions
+from clearhead.report.verdict import certificate, verdict
+
+__all__ = ["groups"]
+
+Group = tuple[str, Mapping[str, Any]]
+SCHEMA = 1
+DENSE_TOP = 40
+MAX_TEXT = 20_000
+BINS = 40
+TOP = 24
+
+
+def groups(bundle: Bundle, media: Mapping[str, str]) -> Iterator[Group]:
+    """Yield (group, payload) in the order in which the page wants them; ``media`` maps names to addresses."""
+    shipped = bundle.examples.features
+    packed = pack_values(bundle.examples.values)
+    yield "manifest", _manifest(bundle, media, packed)
+    for i, head in enumerate(bundle.heads):
+        yield f"head-{i}", _head(head, shipped)
+    if bundle.dense is not None:
+        yield "dense", _dense(bundle.dense)
+    yield "examples", _examples(bundle, packed)
+    yield "features", _features(bundle)
+    for number, block in enumerate(packed.blocks()):
+        yield f"values-{number}", {"q": block}
+    for number, finding in enumerate(bundle.findings):
+        yield f"finding-{number}", _finding(finding.as_dict(), media)
+    if bundle.removals:
+        yield "removals", _typed(bundle.removals)
+
+
+def _manifest(bundle: Bundle, media: Mapping[str, str], packed: Packed) -> dict[str, Any]:
+    default = all(name == f"feature {j}" for j, name in enumerate(bundle.feature_names))
+    examples = bundle.examples
+    return {
+        "schema": SCHEMA,
+        "title": bundle.title,
+        "kind": bundle.kind,
+        "many_labels": examples.many_labels,
+        "classes": list(bundle.class_names),
+        "n_features": len(bundle.feature_names),
+        "feature_names": [] if default else list(bundle.feature_names),
+        "shipped": examples.features.astype(np.int32),
+        "path": [asdict(point) for point in bundle.path],
+        "heads": [_head_summary(head) for head in bundle.heads],
+        "selected": bundle.selected,
+        "dense": None if bundle.dense is None else _head_summary(bundle.dense),
+        "dense_scores": dict(bundle.dense_scores),
+        "split_sizes": dict(bundle.split_sizes),
+        "verdict": verdict(bundle),
+        "certificate": certificate(bundle),
+        "caveats": list(bundle.caveats),
+        "n_examples": len(examples),
+        "sample_note": examples.note,
+        "has_thumbnails": examples.thumbnails is not None,
+        "has_removals": bool(bundle.removals),
+        "values": {"per_block": packed.per_block, "blocks": packed.n_blocks},
+        "findings": [{"kind": f.kind, "title": f.title, "sentence": f.sentence} for f in bundle.findings],
+        "media": dict(media),
+        "sensitive": bundle.sensitive,
+        "provenance": dict(bundle.provenance),
+    }
+
+
+def _head_summary(head: Head) -> dict[str, Any]:
+    return {
+        "name": head.name,
+        "lambda_": head.lambda_,
+        "point": head.point,
+        "nonzeros": len(head.weight),
+        "used": len(head.used()),
+        "per_class": np.bincount(head.column, minlength=head.n_classes).tolist(),
+    }
+
+
+def _head(head: Head, shipped: Ints) -> dict[str, Any]:
+    order = np.lexsort((head.column, head.feature))
+    place = np.searchsorted(shipped, head.feature[order])
+    return {
+        "feature": place.astype(np.int32),
+        "column": head.column[order].astype(np.int32),
+        "weight": head.weight[order].astype(np.float32),
+        "intercept": head.intercept.astype(np.float32),
+    }
+
+
+def _dense(head: Head) -> dict[str, Any]:
+    """The largest weights of each class by magnitude; the rest of a dense layer is summed up as counts and norms."""
+    order = np.lexsort((-np.abs(head.weight), head.column))
+    column = head.column[order]
+    start = np.searchsorted(column, np.arange(head.n_classes))
+    rank = np.arange(len(order)) - start[column]
+    keep = order[rank < DENSE_TOP]
+    mass = np.bincount(head.column, np.abs(head.weight), minlength=head.n_classes)
+    return {
+        "top": DENSE_TOP,
+        "feature": head.feature[keep].astype(np.int32),
+        "column": head.column[keep].astype(np.int32),
+        "weight": head.weight[keep].astype(np.float32),
+        "mass": mass.astype(np.float32),
+    }
+
+
+def _examples(bundle: Bundle, packed: Packed) -> dict[str, Any]:
+    examples = bundle.examples
+    shown = predictions(bundle.head, examples, packed)
+    return {
+        **_answers("label", examples.labels, len(examples)),
+        **_answers("network", examples.network, len(examples)),
+        **_answers("predicted", shown.predicted, len(examples)),
+        "row": _or_missing(examples.row, len(examples)),
+        "uniform": _uniform(examples),
+        "tie": shown.near_tie.astype(np.uint8),
+        "split": list(examples.split),
+        "uri": list(examples.uris),
+        "text": [_clip(t) for t in examples.texts] if examples.texts is not None else [],
+        "groups": list(examples.groups),
+        **{f"group/{name}": list(values) for name, values in examples.groups.items()},
+        "low": packed.low,
+        "step": packed.step,
+    }
+
+
+def _or_missing(values: Ints | None, n: int) -> np.ndarray[Any, Any]:
+    return np.full(n, -1, np.int32) if values is None else np.asarray(values).astype(np.int32)
+
+
+def _answers(name: str, values: np.ndarray[Any, Any] | None, n: int) -> dict[str, Any]:
+    """One class a row; where many labels hold at once, the first of them and all as (n, k) bits."""
+    if values is None or np.ndim(values) == 1:
+        return {name: _or_missing(values, n)}
+    bits = np.asarray(values) > 0
+    first = np.where(bits.any(1), bits.argmax(1), -1)
+    return {name: first.astype(np.int32), f"{name}_bits": bits.astype(np.uint8)}
+
+
+def _uniform(examples: Examples) -> np.ndarray[Any, Any]:
+    given = examples.uniform
+    marked = np.array([s == "test" for s in examples.split]) if given is None else np.asarray(given)
+    return marked.astype(np.uint8)
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + f" … ({len(text) - MAX_TEXT:,} more characters)"
+
+
+def _features(bundle: Bundle) -> dict[str, Any]:
+    examples = bundle.examples
+    values = np.asarray(examples.values, np.float32)
+    counts = np.zeros((values.shape[1], BINS), np.uint32)
+    edges = np.zeros((values.shape[1], 2), np.float32)
+    for column in range(values.shape[1] if len(values) else 0):
+        count, edge = np.histogram(values[:, column], BINS)
+        counts[column], edges[column] = count, (edge[0], edge[-1])
+    neighbours, correlation = _correlated(values)
+    return {
+        "bins": BINS,
+        "count": counts,
+        "edge": edges,
+        "top": _top_rows(bundle),
+        "neighbours": neighbours,
+        "correlation": correlation,
+        "n_neighbours": neighbours.shape[1] if neighbours.ndim == 2 else 0,
+        "explanations": [[asdict(e) for e in bundle.explanations.get(int(j), ())] for j in examples.features],
+    }
+
+
+def _top_rows(bundle: Bundle) -> list[list[int]]:
+    examples: Examples = bundle.examples
+    values = np.asarray(examples.values)
+    tops = []
+    for place, feature in enumerate(examples.features):
+        given = bundle.exemplars.get(int(feature))
+        rows = np.argsort(-values[:, place], kind="stable")[:TOP] if given is None else given
+        tops.append([int(i) for i in rows])
+    return tops
+
+
+def _correlated(values: np.ndarray[Any, Any], count: int = 6) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The most correlated other features of each feature over the sample."""
+    n, u = values.shape
+    count = min(count, u - 1)
+    if n < 3 or count < 1:
+        return np.zeros((u, 0), np.int32), np.zeros((u, 0), np.float32)
+    centred = values - values.mean(0)
+    norm = np.sqrt((centred**2).sum(0))
+    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
+    matrix = unit.T @ unit
+    np.fill_diagonal(matrix, 0.0)
+    best = np.argsort(-np.abs(matrix), 1, kind="stable")[:, :count]
+    return best.astype(np.int32), np.take_along_axis(matrix, best, 1).astype(np.float32)
+
+
+def _finding(data: dict[str, Any], media: Mapping[str, str]) -> dict[str, Any]:
+    """Columns become lists of their own, so that long tables can be cut."""
+    tables = data.pop("tables")
+    data["media"] = {name: media.get(path, media.get(name)) for name, path in data["media"].items()}
+    shape = {name: {"columns": list(t["columns"]), "units": t["units"]} for name, t in tables.items()}
+    columns = {
+        f"{name}/{column}": list(values) for name, t in tables.items() for column, values in t["columns"].items()
+    }
+    return {
+        **{k: v for k, v in data.items() if not isinstance(v, list)},
+        "caveats": data["caveats"],
+        "tables": shape,
+    } | {f"table/{k}": v for k, v in columns.items()}
+
+
+def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
+    def typed(value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        return value.astype(np.float32 if value.dtype.kind == "f" else np.int32)
+
+    return {k: typed(v) for k, v in data.items()}

@@ -1,0 +1,80 @@
+"""The run in words: three sentences of verdict, and what the certificate means to a reader who is no expert."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from clearhead.core.finding import Finding
+from clearhead.report.bundle import Bundle, PathPoint
+
+__all__ = ["certificate", "verdict"]
+
+# The findings a reader should hear of first.
+_FIRST = ("repair", "spurious", "bias", "confusion", "misclassified", "counterfactual_image", "counterfactual_text")
+
+
+def verdict(bundle: Bundle) -> list[str]:
+    """At most three sentences: size and accuracy of the head, its fidelity, and the most telling finding."""
+    return [s for s in (_size(bundle), _fidelity(bundle), _telling(bundle.findings)) if s]
+
+
+def _selected_point(bundle: Bundle) -> PathPoint | None:
+    index = bundle.head.point
+    return None if index is None or index >= len(bundle.path) else bundle.path[index]
+
+
+def _size(bundle: Bundle) -> str:
+    head, p, k = bundle.head, len(bundle.feature_names), len(bundle.class_names)
+    per_class = len(head.weight) / max(k, 1)
+    used = len(head.used())
+    text = f"{per_class:.3g} features a class, {used:,} of {p:,} in all, tell {k:,} class{'es' if k != 1 else ''} apart"
+    point = _selected_point(bundle)
+    split, score = ("test", point.test) if point and point.test is not None else ("val", point.val if point else None)
+    if score is None:
+        return text + "."
+    where = "test" if split == "test" else "validation"
+    text += f" with {score:.1%} {where} accuracy"
+    dense = bundle.dense_scores.get(split)
+    if dense is None:
+        return text + "."
+    points = 100 * (score - dense)
+    if abs(points) < 0.05:
+        return text + ", the same as the dense layer."
+    return text + f", {abs(points):.1f} points {'below' if points < 0 else 'above'} the dense layer ({dense:.1%})."
+
+
+def _fidelity(bundle: Bundle) -> str:
+    point = _selected_point(bundle)
+    if point is None or point.fidelity is None:
+        return ""
+    return f"It gives the network's own answer for {point.fidelity:.1%} of the examples."
+
+
+def _telling(findings: Sequence[Finding]) -> str:
+    for kind in _FIRST:
+        for finding in findings:
+            if finding.kind == kind and finding.sentence:
+                return finding.sentence
+    return ""
+
+
+def certificate(bundle: Bundle) -> str:
+    """What the certified gap says of the selected head and of the path."""
+    if not bundle.path:
+        return "This head came without a path, so nothing is known of how close to the optimum it is."
+    point = _selected_point(bundle)
+    chosen = ""
+    if point is not None and point.status == "Converged":
+        chosen = (
+            f"No head that penalises its weights as this one does can have an objective more than {point.gap:.1e} of "
+            "the null loss lower: that is proved by a duality gap, not assumed. "
+        )
+    elif point is not None:
+        chosen = f"The selected head ended as “{point.status}” with a gap of {point.gap:.1e}; read it with care. "
+    counts = Counter(p.status for p in bundle.path)
+    total = len(bundle.path)
+    if counts["Converged"] == total:
+        return chosen + f"All {total} points of the path are certified in this way."
+    rest = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "Converged")
+    return chosen + f"{counts['Converged']} of {total} points of the path are certified; the others ended as {rest}."

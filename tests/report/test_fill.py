@@ -1,0 +1,79 @@
+"""A bundle from what a run holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from clearhead.features.table import FeatureTable
+from clearhead.glm import fit_path
+from clearhead.head import SparseHead
+from clearhead.report import fill
+from clearhead.report.page import write_report
+from clearhead.report.sample import draw, top_rows
+
+
+def source(folder: Path, k: int = 3, n: int = 240, p: int = 8) -> fill.Source:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, k, n)
+    X = rng.normal(size=(n, p))
+    X[:, :k] += 3 * np.eye(k)[y]
+    table = FeatureTable.from_arrays(folder / "features", X, y)
+    train, val, test = torch.arange(0, 120), torch.arange(120, 180), torch.arange(180, n)
+    path = fit_path(table.view(train), table.labels[train], n_lambdas=12, lambda_min_ratio=1e-2)
+    return fill.Source(
+        title="a run",
+        table=table,
+        parts={"train": train, "val": val, "test": test},
+        paths=[path],
+        chosen=[7],
+        head=SparseHead.from_solution(path[7]),
+        dense=SparseHead.from_solution(path[-1]),
+        picture=lambda row: Image.new("RGB", (200, 100), (row, 0, 0)),
+    )
+
+
+def test_the_selected_head_predicts_as_the_module_does(tmp_path: Path) -> None:
+    made = source(tmp_path)
+    bundle = fill.bundle(made, max_examples=100, n_heads=5)
+    ours = bundle.head.logits(bundle.examples.values, bundle.examples.features).argmax(1)
+    theirs = made.head.predict(made.table.take(torch.as_tensor(bundle.examples.row)))
+    np.testing.assert_array_equal(ours, theirs.numpy())
+    assert bundle.path[bundle.head.point].lambda_ == made.paths[0][7].lambda_
+    assert write_report(bundle, tmp_path / "report").exists()
+
+
+def test_a_binomial_head_has_two_classes(tmp_path: Path) -> None:
+    made = source(tmp_path, k=2)
+    bundle = fill.bundle(made, max_examples=60)
+    assert bundle.head.n_classes == 2
+    theirs = made.head.predict(made.table.take(torch.as_tensor(bundle.examples.row)))
+    ours = bundle.head.logits(bundle.examples.values, bundle.examples.features).argmax(1)
+    np.testing.assert_array_equal(ours, theirs.numpy())
+
+
+def test_top_rows_are_the_largest(tmp_path: Path) -> None:
+    table = source(tmp_path).table
+    values = table.take(torch.arange(len(table)))
+    expected = values.argsort(dim=0, descending=True)[:4].T[[1, 5]]
+    np.testing.assert_array_equal(top_rows(table, np.array([1, 5]), 4), expected.numpy())
+
+
+def test_the_sample_is_part_uniform_and_bounded() -> None:
+    tops = np.arange(30).reshape(10, 3)
+    sample = draw(tops, torch.arange(100, 200), torch.arange(0), wanted=[7], limit=40)
+    assert len(sample.rows) == 40
+    assert sample.uniform.sum() == 20
+    assert (sample.rows[sample.uniform] >= 100).all()
+    # Every feature keeps its strongest row.
+    assert set(range(0, 30, 3)) <= set(sample.rows.tolist())
+
+
+def test_an_unreadable_picture_is_left_out() -> None:
+    def broken(row: int) -> Image.Image:
+        raise OSError(row)
+
+    assert list(fill.Thumbnails(broken, [1, 2], 32)) == [None, None]

@@ -1,0 +1,71 @@
+"""The folder that a bundle becomes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clearhead.core.errors import InputError, UntrustedError
+from clearhead.core.finding import Estimate, Finding, Table
+from clearhead.report.bundle import Bundle
+from clearhead.report.page import write_report
+from clearhead.report.shards import LIMIT
+
+Make = Callable[..., Bundle]
+
+
+def test_a_folder_with_an_index_and_small_shards(make_bundle: Make, tmp_path: Path) -> None:
+    index = write_report(make_bundle(), tmp_path / "report")
+    assert index == tmp_path / "report" / "index.html"
+    files = {f.relative_to(index.parent).as_posix() for f in index.parent.rglob("*") if f.is_file()}
+    assert {"index.html", "app.js", "app.css", "data/manifest.0.js", "data/examples.0.js"} <= files
+    assert all(f.stat().st_size <= LIMIT for f in (index.parent / "data").iterdir())
+
+
+def test_the_page_asks_nothing_of_the_network(make_bundle: Make, tmp_path: Path) -> None:
+    text = write_report(make_bundle(), tmp_path).read_text()
+    assert "default-src 'none'" in text
+    assert not re.search(r"https?://", text)
+
+
+def test_names_are_escaped(make_bundle: Make, tmp_path: Path) -> None:
+    title = '<script>alert("x")</script>'
+    text = write_report(make_bundle(title=title), tmp_path).read_text()
+    assert title not in text
+    assert "&lt;script&gt;" in text
+    assert "<script>alert" not in (tmp_path / "data" / "manifest.0.js").read_text()
+
+
+def test_an_earlier_report_is_replaced(digits: Bundle, make_bundle: Make, tmp_path: Path) -> None:
+    write_report(digits, tmp_path)
+    assert (tmp_path / "thumbs").is_dir()
+    write_report(make_bundle(), tmp_path)
+    assert not (tmp_path / "thumbs").exists()
+
+
+def test_findings_of_any_kind_are_carried(make_bundle: Make, tmp_path: Path) -> None:
+    finding = Finding(
+        kind="never_seen",
+        title="Something new",
+        sentence="It is new.",
+        numbers={"share": Estimate(0.5, 0.4, 0.6, 100, "wilson"), "n": 3},
+        tables={"things": Table({"name": ["a"], "value": [1.5]})},
+        caveats=("Mind it.",),
+    )
+    write_report(make_bundle(findings=[finding]), tmp_path)
+    shard = (tmp_path / "data" / "finding-0.0.js").read_text()
+    assert "table/things/name" in shard
+    assert "Mind it." in shard
+
+
+def test_a_picture_of_no_known_kind_is_refused(make_bundle: Make, tmp_path: Path) -> None:
+    with pytest.raises(UntrustedError, match="neither PNG"):
+        write_report(make_bundle(media={"x": b"<svg onload=alert(1)>"}), tmp_path)
+
+
+def test_a_selected_head_that_is_not_there(make_bundle: Make) -> None:
+    with pytest.raises(InputError, match="not among"):
+        make_bundle(selected=99)

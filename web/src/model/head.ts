@@ -1,0 +1,38 @@
+// A head of the page: its weights by class and by feature.
+import type { HeadData, Weighted } from "./types";
+
+export class Head {
+  readonly byClass: Weighted[][];
+  private start: Int32Array;
+
+  constructor(
+    readonly data: HeadData,
+    nFeatures: number,
+  ) {
+    const k = data.intercept.length;
+    this.byClass = Array.from({ length: k }, () => []);
+    this.start = new Int32Array(nFeatures + 1);
+    for (let i = 0; i < data.weight.length; i++) {
+      this.byClass[data.column[i]].push({ place: data.feature[i], weight: data.weight[i] });
+      this.start[data.feature[i] + 1]++;
+    }
+    for (let j = 0; j < nFeatures; j++) this.start[j + 1] += this.start[j];
+    for (const list of this.byClass) list.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+  }
+
+  get nClasses(): number {
+    return this.data.intercept.length;
+  }
+
+  /** The classes that use a feature, largest weight first. */
+  classesOf(place: number): { column: number; weight: number }[] {
+    const out = [];
+    for (let i = this.start[place]; i < this.start[place + 1]; i++)
+      out.push({ column: this.data.column[i], weight: this.data.weight[i] });
+    return out.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+  }
+
+  isUsed(place: number): boolean {
+    return this.start[place + 1] > this.start[place];
+  }
+}

@@ -1,0 +1,92 @@
+// All classes: a card each, with the pictures its strongest features look for.
+import { examples, features, head, info } from "../model/store";
+import { link, param, set } from "../model/route";
+import { SignedBar } from "../ui/WeightBars";
+import { Thumb } from "../ui/Thumb";
+import { plural } from "../ui/format";
+
+const STEP = 60;
+
+export function Classes() {
+  const m = info();
+  const q = param("q").toLowerCase();
+  const limit = Number(param("n")) || STEP;
+  const matching = m.classes.map((name, i) => ({ name, i })).filter(({ name }) => name.toLowerCase().includes(q));
+  return (
+    <>
+      <header class="page-head">
+        <h1>Classes</h1>
+        <input
+          type="search"
+          placeholder="Filter by name"
+          aria-label="Filter classes by name"
+          value={param("q")}
+          onInput={(e) => set({ q: e.currentTarget.value, n: "" })}
+        />
+      </header>
+      <Cards list={matching.slice(0, limit).map(({ i }) => i)} />
+      {matching.length > limit && (
+        <button class="more" onClick={() => set({ n: String(limit + 4 * STEP) })}>
+          {matching.length - limit} more
+        </button>
+      )}
+      {!matching.length && <p class="note">No class has “{param("q")}” in its name.</p>}
+    </>
+  );
+}
+
+export function ClassCards({ limit }: { limit: number }) {
+  return <Cards list={info().classes.map((_, i) => i).slice(0, limit)} />;
+}
+
+function Cards({ list }: { list: number[] }) {
+  return (
+    <div class="cards">
+      {list.map((c) => (
+        <Card key={c} c={c} />
+      ))}
+    </div>
+  );
+}
+
+function Card({ c }: { c: number }) {
+  const m = info();
+  const weights = head.value?.byClass[c] ?? [];
+  const max = Math.max(...weights.map((w) => Math.abs(w.weight)), 0);
+  return (
+    <a class="card" href={link("class", [c])}>
+      <strong dir="auto">{m.classes[c]}</strong>
+      {m.kind === "image" && <Mosaic c={c} />}
+      <span class="mini-bars">
+        {weights.slice(0, 5).map((w) => (
+          <SignedBar key={w.place} value={w.weight} max={max} />
+        ))}
+      </span>
+      <small>{plural(weights.length, "feature")}</small>
+    </a>
+  );
+}
+
+/** The best example of each of the strongest features. */
+function Mosaic({ c }: { c: number }) {
+  const f = features.value;
+  const ex = examples.value;
+  const weights = (head.value?.byClass[c] ?? []).filter((w) => w.weight > 0).slice(0, 4);
+  const seen = new Set<number>();
+  const rows: number[] = [];
+  if (f && ex)
+    for (const w of weights) {
+      const row = f.top[w.place].find((r) => !seen.has(r) && ex.label[r] === c) ?? f.top[w.place].find((r) => !seen.has(r));
+      if (row != null) {
+        seen.add(row);
+        rows.push(row);
+      }
+    }
+  return (
+    <span class="mosaic">
+      {rows.map((r) => (
+        <Thumb key={r} row={r} linked={false} />
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,200 @@
+// One feature: how it is distributed, what activates it, who uses it, what it goes with.
+import { useEffect, useState } from "preact/hooks";
+import { Histogram } from "../charts/Histogram";
+import { className, column, examples, features, head, info, nameOf, placeOf } from "../model/store";
+import { link, param, set } from "../model/route";
+import { Explanations } from "../ui/Explanations";
+import { Figure } from "../ui/Figure";
+import { Facts, Section, Waiting } from "../ui/Prose";
+import { SignedBar } from "../ui/WeightBars";
+import { Strip } from "../ui/Thumb";
+import { plural, short, signed } from "../ui/format";
+
+export function useColumn(place: number): Float32Array | undefined {
+  const [values, setValues] = useState<{ place: number; v: Float32Array }>();
+  useEffect(() => {
+    let live = true;
+    if (place >= 0) void column(place).then((v) => live && setValues({ place, v }));
+    return () => {
+      live = false;
+    };
+  }, [place]);
+  return values?.place === place ? values.v : undefined;
+}
+
+export function FeaturePage({ id }: { id: number }) {
+  const m = info();
+  const place = placeOf(id);
+  const values = useColumn(place);
+  const f = features.value;
+  const h = head.value;
+  if (place < 0)
+    return (
+      <>
+        <h1>{nameOf(id)}</h1>
+        <p class="note">No head of this page uses this feature, so its values were not shipped.</p>
+      </>
+    );
+  if (!f || !h) return <Waiting />;
+  const users = h.classesOf(place);
+  const max = Math.max(...users.map((u) => Math.abs(u.weight)), 0);
+  return (
+    <>
+      <header class="page-head">
+        <div>
+          <p class="eyebrow">Feature {id}</p>
+          <h1 dir="auto">{nameOf(id)}</h1>
+        </div>
+      </header>
+      <Facts
+        facts={[
+          ["Classes that use it", users.length],
+          ["For", users.filter((u) => u.weight > 0).length],
+          ["Against", users.filter((u) => u.weight < 0).length],
+          ["Largest value here", short(f.edge[2 * place + 1])],
+        ]}
+      />
+      {f.explanations[place].length > 0 && (
+        <Section title="What it means">
+          <Explanations place={place} />
+        </Section>
+      )}
+      {m.kind !== "array" && (
+        <Section title="What activates it most">
+          <Strip rows={f.top[place]} size="large" />
+        </Section>
+      )}
+      <Section title="Who uses it">
+        {!users.length && <p class="note">No class uses it at this λ.</p>}
+        <Figure
+          name={`feature-${id}-classes`}
+          title={plural(users.length, "class", "classes")}
+          drawing={false}
+          sheet={() => ({ columns: ["class", "weight"], rows: users.map((u) => [className(u.column), u.weight]) })}
+        >
+          <ul class="weights">
+            {users.slice(0, 40).map((u) => (
+              <li key={u.column}>
+                <a href={link("class", [u.column])} dir="auto">
+                  {className(u.column)}
+                </a>
+                <SignedBar value={u.weight} max={max} />
+                <span class="num">{signed(u.weight)}</span>
+              </li>
+            ))}
+          </ul>
+        </Figure>
+      </Section>
+      <Distribution id={id} place={place} values={values} />
+      <Neighbours place={place} />
+    </>
+  );
+}
+
+function Distribution({ id, place, values }: { id: number; place: number; values: Float32Array | undefined }) {
+  const f = features.value!;
+  const counts = f.count.subarray(place * f.bins, (place + 1) * f.bins);
+  const [from, to] = [f.edge[2 * place], f.edge[2 * place + 1]];
+  return (
+    <Section title="How it is distributed">
+      <Figure
+        name={`feature-${id}-histogram`}
+        title="Values over the examples here"
+        caption="In standard deviations from the training mean; 0 is “off”. Heights are on a log scale."
+        sheet={() => ({
+          columns: ["from", "to", "examples"],
+          rows: Array.from(counts, (c, i) => [
+            from + ((to - from) * i) / f.bins,
+            from + ((to - from) * (i + 1)) / f.bins,
+            c,
+          ]),
+        })}
+      >
+        <Histogram
+          counts={counts}
+          from={from}
+          to={to}
+          log
+          xLabel="value, in standard deviations"
+          yLabel="examples"
+          marks={from < 0 && to > 0 ? [{ x: 0, name: "off" }] : []}
+          alt={`Histogram of the feature from ${short(from)} to ${short(to)}`}
+        />
+      </Figure>
+      {values ? <Intervals values={values} /> : <Waiting />}
+    </Section>
+  );
+}
+
+const BANDS = [
+  ["top 1 %", 0.99, 1],
+  ["95–99 %", 0.95, 0.99],
+  ["75–95 %", 0.75, 0.95],
+  ["25–75 %", 0.25, 0.75],
+  ["lowest 25 %", 0, 0.25],
+] as const;
+
+/** Examples from each interval of the feature, spread evenly through it. */
+function Intervals({ values }: { values: Float32Array }) {
+  const ex = examples.value;
+  if (!ex || info().kind === "array") return null;
+  const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
+  const count = info().kind === "text" ? 2 : 10;
+  const band = Number(param("band") || 0);
+  const shown = info().kind === "text" ? BANDS.filter((_, i) => i === band) : BANDS;
+  return (
+    <>
+      {info().kind === "text" && (
+        <div class="tabs" role="group" aria-label="Interval">
+          {BANDS.map(([name], i) => (
+            <button aria-pressed={i === band} onClick={() => set({ band: i ? String(i) : "" })}>
+              {name}
+            </button>
+          ))}
+        </div>
+      )}
+      <div class="bands">
+        {shown.map(([name, a, b]) => {
+          const low = Math.floor(a * order.length);
+          const slice = order.slice(low, Math.max(Math.ceil(b * order.length), low + 1));
+          const n = Math.min(info().kind === "text" ? 8 : count, slice.length);
+          const rows = Array.from({ length: n }, (_, i) => slice[Math.floor(((i + 0.5) * slice.length) / n)]).reverse();
+          return (
+            <div class="band-row">
+              <h3>
+                {name}
+                <small>
+                  {short(values[slice[0]])} … {short(values[slice.at(-1)!])}
+                </small>
+              </h3>
+              <Strip rows={rows} />
+            </div>
+          );
+        })}
+      </div>
+    </>
+  );
+}
+
+function Neighbours({ place }: { place: number }) {
+  const f = features.value!;
+  const n = f.n_neighbours;
+  if (!n) return null;
+  const list = Array.from({ length: n }, (_, i) => ({
+    id: info().shipped[f.neighbours[place * n + i]],
+    r: f.correlation[place * n + i],
+  }));
+  return (
+    <Section title="What it goes with" note="Correlation over the examples here with other features that heads of this page use.">
+      <ul class="weights">
+        {list.map(({ id, r }) => (
+          <li key={id}>
+            <a href={link("feature", [id])}>{nameOf(id)}</a>
+            <SignedBar value={r} max={1} />
+            <span class="num">{signed(r)}</span>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}

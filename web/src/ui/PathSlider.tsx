@@ -1,0 +1,46 @@
+// The λ slider that every page follows.
+import { headIndex, info, manifest } from "../model/store";
+import { set } from "../model/route";
+import { percent, short } from "./format";
+
+export function PathSlider() {
+  const m = manifest.value;
+  if (!m || m.heads.length < 2) return null;
+  const i = headIndex.value;
+  const point = m.heads[i].point == null ? undefined : m.path[m.heads[i].point!];
+  const words = `${short(m.heads[i].nonzeros / m.classes.length)} features a class`;
+  const score = point ? (point.test ?? point.val) : null;
+  return (
+    <div class="path-slider">
+      <label for="lambda">
+        <span class="lambda">λ</span> <span class="slider-words">{words}</span>
+        {score != null && <span class="slider-words">{percent(score)}</span>}
+      </label>
+      <span class="slider-track">
+        <input
+          id="lambda"
+          type="range"
+          min="0"
+          max={m.heads.length - 1}
+          step="1"
+          value={i}
+          aria-label="Sparsity: which head of the path"
+          aria-valuetext={words}
+          onInput={(e) => pick(Number((e.currentTarget as HTMLInputElement).value))}
+        />
+      </span>
+      <button
+        class="quiet"
+        disabled={i === m.selected}
+        onClick={() => pick(m.selected)}
+        title="Back to the selected head"
+      >
+        {i === m.selected ? "selected" : "back to selected"}
+      </button>
+    </div>
+  );
+}
+
+export function pick(index: number): void {
+  set({ h: index === info().selected ? "" : String(index) });
+}
