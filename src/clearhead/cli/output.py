@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from clearhead.core.progress import Progress, Silent
 
@@ -18,7 +18,7 @@ __all__ = ["Output"]
 LINE_EVERY = 5.0  # seconds between progress lines where there is no terminal
 
 
-@Parameter(name="*", group="Output")
+@Parameter(name="*", group=Group("Output", sort_key=99))
 @dataclass(frozen=True)
 class Output:
     """How results are given."""

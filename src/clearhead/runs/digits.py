@@ -6,7 +6,7 @@ other training image. Test digits exist without the mark and, as a second set, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,7 @@ def draw(image: NDArray[np.float32]) -> Image.Image:
     return Image.fromarray(pixels).convert("RGB")
 
 
-def preprocess(images: list[Image.Image]) -> Tensor:
+def preprocess(images: Sequence[Image.Image]) -> Tensor:
     """Pictures as `draw` makes them → (n, 1, 12, 12) floats in [0, 1]."""
     arrays = [np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)) for image in images]
     return torch.from_numpy(np.stack(arrays))[:, None].float() / 255

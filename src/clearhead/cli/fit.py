@@ -1,0 +1,36 @@
+"""``clearhead fit``: the certified path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clearhead.cli.flags import DataFlags, FitFlags, ModelFlags, SelectFlags, given
+from clearhead.cli.output import Output
+
+__all__ = ["fit"]
+
+
+def fit(
+    *,
+    out: Path = Path("runs/run"),
+    data: DataFlags | None = None,
+    model: ModelFlags | None = None,
+    fit: FitFlags | None = None,
+    select: SelectFlags | None = None,
+    output: Output | None = None,
+) -> None:
+    """Fit the path of sparse heads, select one and write the report.
+
+    With --features FILE it fits your own features (concept scores, SAE latents, …): arrays ``features`` (n, p) and
+    ``labels`` (n). Otherwise it fits the table of the run, extracting it first if need be.
+
+    Parameters
+    ----------
+    out : the run folder.
+    """
+    from clearhead.runs.run import Run
+
+    output = output or Output()
+    job = Run(out, progress=output.progress(), **given(data, model, fit, select))
+    summary = job()
+    output.result(summary.as_dict(), summary.text())

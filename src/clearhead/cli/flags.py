@@ -1,0 +1,56 @@
+"""Flags made from the settings of `runs.config`: one flag a setting, empty unless given, its default said in the help.
+
+A flag that was not given stays None, so that a step repeated on a run keeps what the run was asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, field, fields, make_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+from cyclopts import Group, Parameter
+
+from clearhead.runs import config
+
+if TYPE_CHECKING:
+    from clearhead.runs.config import DataSettings as DataFlags
+    from clearhead.runs.config import FitSettings as FitFlags
+    from clearhead.runs.config import ModelSettings as ModelFlags
+    from clearhead.runs.config import SelectSettings as SelectFlags
+
+__all__ = ["DataFlags", "FitFlags", "ModelFlags", "SelectFlags", "given"]
+
+
+def _described(settings: type) -> dict[str, str]:
+    """field → its line in the class's docstring."""
+    found = re.findall(r"^\s{4}(\w+) : (.+)$", settings.__doc__ or "", re.MULTILINE)
+    return {name: text.replace("``", "") for name, text in found}
+
+
+def _flags(settings: type, title: str) -> Any:
+    """A dataclass with the fields of ``settings``, each optional and None by default, as flags without a prefix."""
+    described, hints = _described(settings), get_type_hints(settings)
+    made: list[tuple[str, Any, Any]] = []
+    for each in fields(settings):
+        silent = each.default is MISSING or each.default is None or each.default is False or each.default == ()
+        default = "" if silent else f" [default: {each.default}]"
+        # Switches and lists have no --no-… or --empty-… form: not giving them is that.
+        about = Parameter(help=described[each.name] + default, negative="" if silent else None)
+        made.append((each.name, Annotated[hints[each.name] | None, about], field(default=None)))
+    flags = make_dataclass(f"{title}Flags", made, frozen=True)
+    flags.__module__ = __name__  # left at "types", cyclopts takes it for a builtin
+    return Parameter(name="*", group=Group.create_ordered(title))(flags)
+
+
+if not TYPE_CHECKING:
+    ModelFlags = _flags(config.ModelSettings, "Network")
+    DataFlags = _flags(config.DataSettings, "Data")
+    FitFlags = _flags(config.FitSettings, "Fit")
+    SelectFlags = _flags(config.SelectSettings, "Selection")
+
+
+def given(*flags: Any) -> dict[str, Any]:
+    """The settings that were given on the command line."""
+    values = {f.name: getattr(group, f.name) for group in flags if group is not None for f in fields(group)}
+    return {name: value for name, value in values.items() if value is not None and value != ()}

@@ -1,0 +1,135 @@
+"""The select step: one λ of each path by validation rows, the sparse head it makes, the dense head beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from clearhead.core.artifacts import content_key, write_json
+from clearhead.core.errors import DataError
+from clearhead.core.finding import Estimate
+from clearhead.core.scaling import Standardizer
+from clearhead.glm import select as select_solution
+from clearhead.glm.solution import Solution
+from clearhead.head import SparseHead
+from clearhead.runs import fitting, sources
+from clearhead.runs.summary import Summary
+
+if TYPE_CHECKING:
+    from clearhead.runs.run import Run
+
+__all__ = ["dense_source", "head_of", "select", "summarise"]
+
+
+def select(run: Run) -> None:
+    """Choose, and write ``head/`` and ``dense/``."""
+    key = content_key(fitting.fit_key(run), run.config.select)
+    if run.record.key("select") != key:
+        run.record.forget("debug")
+    outputs = [run.folder / "head" / "selection.json", run.folder / "dense" / "head.json"]
+    run.record.step("select", key, outputs, lambda: _select(run))
+
+
+def _select(run: Run) -> None:
+    settings, rows = run.config.select, run.split.val
+    if not len(rows):
+        raise DataError("there are no validation rows to select by", fix="pass --val, or more rows")
+    X, targets = run.table.view(rows), fitting.targets_of(run)[rows]
+    columns = [targets] if targets.ndim == 1 else list(targets.T)
+    selections = [
+        select_solution(
+            path,
+            X,
+            y,
+            rule=settings.rule,
+            tolerance=settings.tolerance,
+            metric=settings.metric,
+            target=settings.features_per_class,
+        )
+        for path, y in zip(run.paths, columns, strict=True)
+    ]
+    head_of(run, [s.solution for s in selections]).save(run.folder / "head")
+    _dense(run).save(run.folder / "dense")
+    chosen = {"index": [s.index for s in selections], "best_index": [s.best_index for s in selections]}
+    scores = [list(s.scores) for s in selections]
+    about = {"rule": settings.rule, "tolerance": settings.tolerance, "metric": settings.metric}
+    write_json(run.folder / "head" / "selection.json", {**chosen, **about, "scores": scores})
+
+
+def head_of(run: Run, solutions: list[Solution]) -> SparseHead:
+    """The head of one solution a path: a single path's own, or all labels' side by side."""
+    names: dict[str, Any] = {"class_names": run.table.class_names, "feature_names": run.table.feature_names}
+    if fitting.labels_of(run).ndim == 1:
+        return SparseHead.from_solution(solutions[0], **names)
+    coef = torch.cat([s.coef for s in solutions], 1)
+    intercept = torch.cat([s.intercept for s in solutions])
+    return SparseHead(coef, intercept, solutions[0].standardizer, link="multilabel", **names)
+
+
+def dense_source(run: Run) -> str:
+    """What the dense reference is, in a few words."""
+    return "the least regularised head" if sources.dense_head(run) is None else "the network's own dense head"
+
+
+def _dense(run: Run) -> SparseHead:
+    head = sources.dense_head(run)
+    if head is None:
+        return head_of(run, [path[-1] for path in run.paths])
+    single = "margin" if len(head.weight) == 1 else "softmax"
+    return SparseHead.from_dense(
+        head.weight,
+        head.bias,
+        _scaler(run),
+        link=single if fitting.labels_of(run).ndim == 1 else "multilabel",
+        class_names=run.table.class_names,
+        feature_names=run.table.feature_names,
+    )
+
+
+def _scaler(run: Run) -> Standardizer:
+    return run.paths[0][0].standardizer
+
+
+def summarise(run: Run) -> Summary:
+    """The outcome of a run from its findings and paths."""
+    findings = {f.kind: f for f in run.findings}
+    solutions, head = run.solutions, run.head
+    tradeoff = findings["tradeoff"].numbers if "tradeoff" in findings else {}
+    agreement = findings["fidelity"].numbers if "fidelity" in findings else {}
+    statuses: dict[str, int] = {}
+    for path in run.paths:
+        for status, count in path.statuses().items():
+            statuses[status.name] = statuses.get(status.name, 0) + count
+    page = run.folder / "report" / "index.html"
+    return Summary(
+        run=str(run.folder),
+        network=str(run.record.facts.get("network", "features")),
+        n=run.table.shape[0],
+        p=run.table.shape[1],
+        k=len(run.table.class_names),
+        split={part: len(getattr(run.split, part)) for part in ("train", "val", "test")},
+        dense=dense_source(run),
+        dense_accuracy=_value(tradeoff.get("dense_test_accuracy")),
+        sparse_accuracy=_value(tradeoff.get("test_accuracy")),
+        fidelity=_value(agreement.get("test_fidelity")),
+        lambda_=solutions[0].lambda_,
+        features_per_class=head.features_per_class,
+        features_used=len(head.used()),
+        n_lambdas=sum(len(path) for path in run.paths),
+        worst_gap=max(path.worst_gap for path in run.paths),
+        statuses=statuses,
+        seconds=run.record.seconds(),
+        caveats=list(run.record.facts.get("caveats", [])),
+        report=str(page) if page.exists() else None,
+    )
+
+
+def _value(number: Any) -> float | None:
+    return number.value if isinstance(number, Estimate) else number
+
+
+def labels_in(run: Run, part: str) -> Tensor:
+    """The labels of the rows of one part."""
+    return fitting.labels_of(run)[getattr(run.split, part)]

@@ -1,0 +1,166 @@
+"""The extract step: from what the user named to a feature table, its rows, and the network's own answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from clearhead.core.artifacts import content_key, file_hash, write_json
+from clearhead.core.errors import SettingError
+from clearhead.core.scaling import Standardizer
+from clearhead.features.backbone import Backbone, load_backbone
+from clearhead.features.examples import Examples, join_splits
+from clearhead.features.extract import extract as extract_features
+from clearhead.features.inputs import load_examples
+from clearhead.features.split import Split, split_rows
+from clearhead.features.table import DenseHead, from_file
+from clearhead.head import SparseHead
+
+if TYPE_CHECKING:
+    from clearhead.runs.run import Run
+
+__all__ = ["backbone", "dense_head", "examples", "extract", "network_prediction", "split"]
+
+
+def extract(run: Run) -> None:
+    """Fill ``features/``, unless the table there was made from the same things."""
+    if run.config.data.features is not None:
+        _take_file(run, run.config.data.features)
+    elif (run.config.model.model or "model" in run.objects) and (run.config.data.data or "data" in run.objects):
+        _from_network(run)
+    elif not run.record.key("extract"):
+        raise SettingError("nothing to extract", fix="pass --model and --data, or --features FILE")
+
+
+def _take_file(run: Run, path: Path) -> None:
+    data = run.config.data
+    names = [_lines(file) for file in (data.feature_names, data.class_names)]
+    key = content_key(file_hash(path) if path.is_file() else str(path), names)
+
+    def work() -> None:
+        run.progress.start("read features")
+        from_file(path, run.folder / "features", feature_names=names[0], class_names=names[1])
+        run.record.note(network=path.name, identity_error=None)
+        run.progress.finish()
+
+    run.record.step("extract", key, [run.folder / "features" / "manifest.json"], work)
+
+
+def _lines(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    if not path.is_file():
+        raise SettingError(f"{path} does not exist", expected="a text file with one name a line")
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _from_network(run: Run) -> None:
+    network, data, settings = backbone(run), examples(run), run.config.model
+    key = content_key(network.key, data.key, settings.feature_dtype, run.config.data.skip_unreadable)
+
+    def work() -> None:
+        extract_features(
+            network,
+            data,
+            run.folder / "features",
+            batch_size=settings.batch_size,
+            dtype=settings.feature_dtype,
+            progress=run.progress,
+            skip_unreadable=run.config.data.skip_unreadable,
+        )
+        run.record.note(
+            network=network.source or type(network.model).__name__,
+            backbone_key=network.key,
+            feature_layer=network.feature_layer,
+            head_layer=network.head_layer,
+            identity_error=network.identity_error,
+            network_classes=network.class_names,
+        )
+
+    run.record.step("extract", key, [run.folder / "features" / "manifest.json"], work)
+
+
+def backbone(run: Run, model: str | None = None) -> Backbone:
+    """The network of a run; ``model`` names it again where the run was made from an object."""
+    settings = run.config.model
+    given = run.objects.get("model")
+    if isinstance(given, Backbone):
+        return given
+    spec = model or settings.model
+    if spec is None:
+        raise SettingError("this needs the network again", fix="pass --model")
+    return load_backbone(
+        spec,
+        feature_layer=settings.feature_layer,
+        head_layer=settings.head_layer,
+        device=_device(run.config.fit.device),
+    )
+
+
+def examples(run: Run) -> Examples:
+    """All examples of a run, with a column ``split`` where parts were given apart."""
+    settings = run.config.data
+    names = _lines(settings.class_names)
+
+    def load(part: str) -> Examples | None:
+        given = run.objects.get(part, getattr(settings, part))
+        if given is None:
+            return None
+        labels = list(settings.label_column) or None
+        return load_examples(given, text_column=settings.text_column, label_column=labels, class_names=names)
+
+    data, val, test = load("data"), load("val"), load("test")
+    if data is None:
+        raise SettingError("this needs the examples again", fix="pass --data")
+    return data if val is None and test is None else join_splits(train=data, val=val, test=test)
+
+
+def _device(name: str) -> str:
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def split(run: Run) -> Split:
+    """Which rows train, validate and test; written to ``split.json``."""
+    table, settings = run.table, run.config.data
+    joined = settings.val is not None or settings.test is not None or {"val", "test"} & set(run.objects)
+    column = settings.split_column or ("split" if joined else None)
+    if column is not None and column not in table.columns:
+        raise SettingError(
+            "no such column", got=column, expected=", ".join(table.columns) or "the table has no columns"
+        )
+    made = split_rows(
+        table.labels,
+        seed=settings.seed,
+        column=None if column is None else table.columns[column],
+        groups=None if settings.split_by is None else table.columns[settings.split_by],
+    )
+    parts = {name: getattr(made, name).tolist() for name in ("train", "val", "test")}
+    write_json(run.folder / "split.json", {"note": made.note, **parts})
+    return made
+
+
+def dense_head(run: Run) -> DenseHead | None:
+    """The network's own head over the classes of the data: as it is, or restricted to the classes that share a name."""
+    head, ours = run.table.dense_head, run.table.class_names
+    theirs = run.record.facts.get("network_classes") or []
+    if head is None:
+        return None
+    if set(ours) < set(theirs):
+        rows = torch.tensor([theirs.index(name) for name in ours])
+        return DenseHead(head.weight[rows], None if head.bias is None else head.bias[rows])
+    return head if len(head.weight) == len(ours) else None
+
+
+def network_prediction(run: Run) -> Tensor | None:
+    """What the network says of every row, over the classes of the data; None where its classes are others."""
+    head, own = dense_head(run), run.table.dense_head
+    if head is None or own is None:
+        return None
+    if len(head.weight) == len(own.weight) and run.table.prediction is not None:
+        return run.table.prediction
+    # Restricted to the data's classes, the answer is the best of these.
+    restricted = SparseHead.from_dense(head.weight, head.bias, Standardizer.identity(run.table.shape[1]))
+    return torch.cat([restricted.predict(block.float()) for _, block in run.table.blocks()])
