@@ -88,4 +88,5 @@ def _frequencies(size: tuple[int, int]) -> Tensor:
     h, w = size
     rows = torch.fft.fftfreq(h, dtype=torch.float64)[:, None]
     columns = torch.fft.rfftfreq(w, dtype=torch.float64)[None]
-    return (rows.square() + columns.square()).sqrt()
+    squares: Tensor = rows.square() + columns.square()
+    return squares.sqrt()

@@ -54,7 +54,7 @@ class Hider:
 
     def batches(self, present: Tensor, size: int) -> Iterator[Tensor]:
         """The same, a batch at a time."""
-        for chunk in present.split(size):
+        for chunk in torch.split(present, size):
             yield self.hide(chunk)
 
 

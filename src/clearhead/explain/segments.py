@@ -64,7 +64,8 @@ def segment(picture: Picture, options: SegmentOptions | None = None, *, cache: P
         raise DataError("a picture must have three colours", got=f"shape {picture.shape}", expected="(h, w, 3)")
     path = cache / f"{content_key(picture, vars(options))}.safetensors" if cache else None
     if path is not None and path.is_file():
-        return read_tensors(path)["segments"].numpy()
+        stored: Labels = read_tensors(path)["segments"].numpy()
+        return stored
     labels = contiguous(METHODS[options.method](picture, options))
     if labels.max() == 0:
         # A flat picture has no edges to follow; squares still say where the feature looks.
@@ -78,49 +79,46 @@ def contiguous(labels: NDArray[np.integer]) -> Labels:
     """The same partition, numbered 0 to d−1 in the order of the numbers given; booleans and gaps are welcome."""
     if labels.ndim != 2:
         raise DataError("superpixels must be one number a pixel", got=f"shape {labels.shape}", expected="(h, w)")
-    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int64)
+    numbers: Labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int64)
+    return numbers
 
 
 def _count(picture: Picture, options: SegmentOptions) -> int:
     return int(np.clip(picture.shape[0] * picture.shape[1] // SMALLEST, 1, options.count))
 
 
-def _slic(picture: Picture, options: SegmentOptions) -> NDArray[np.integer]:
+def _slic(picture: Picture, options: SegmentOptions) -> Labels:
     slic = _scikit_image("slic")
-    return slic(
-        picture,
-        n_segments=_count(picture, options),
-        compactness=options.compactness,
-        start_label=0,
-        channel_axis=-1,
-    )
+    count = _count(picture, options)
+    return slic(picture, n_segments=count, compactness=options.compactness, start_label=0, channel_axis=-1)
 
 
-def _quickshift(picture: Picture, options: SegmentOptions) -> NDArray[np.integer]:
+def _quickshift(picture: Picture, options: SegmentOptions) -> Labels:
     quickshift = _scikit_image("quickshift")
     # The kernel's width sets the size of the pieces; this one yields about the count asked for on photographs.
     kernel = max(1.0, (picture.shape[0] * picture.shape[1] / _count(picture, options)) ** 0.5 / 8)
     return quickshift(picture, kernel_size=kernel, max_dist=12 * kernel, ratio=0.5, rng=0, channel_axis=-1)
 
 
-def _grid(picture: Picture, options: SegmentOptions) -> NDArray[np.integer]:
+def _grid(picture: Picture, options: SegmentOptions) -> Labels:
     h, w = picture.shape[:2]
     side = (h * w / _count(picture, options)) ** 0.5
     rows, columns = max(1, round(h / side)), max(1, round(w / side))
-    return (np.arange(h) * rows // h)[:, None] * columns + (np.arange(w) * columns // w)[None]
+    numbers: Labels = (np.arange(h) * rows // h)[:, None] * columns + (np.arange(w) * columns // w)[None]
+    return numbers
 
 
-METHODS: dict[str, Callable[[Picture, SegmentOptions], NDArray[np.integer]]] = {
+METHODS: dict[str, Callable[[Picture, SegmentOptions], Labels]] = {
     "slic": _slic,
     "quickshift": _quickshift,
     "grid": _grid,
 }
 
 
-def _scikit_image(name: str) -> Callable[..., NDArray[np.integer]]:
+def _scikit_image(name: str) -> Callable[..., Labels]:
     try:
         from skimage import segmentation
     except ImportError as error:
         raise MissingExtraError("scikit-image", "lime") from error
-    method: Callable[..., NDArray[np.integer]] = getattr(segmentation, name)
+    method: Callable[..., Labels] = getattr(segmentation, name)
     return method

@@ -15,15 +15,17 @@ from clearhead.explain.lime import LimeOptions, Masks, Surrogate, fit_surrogate,
 __all__ = ["Words", "embed", "explain_sentences", "leave_one_out"]
 
 TextFeatures = Callable[[list[str]], Tensor]
-# A word keeps the apostrophe or hyphen inside it: "n't", "it's", "well-made".
-WORD = re.compile(r"\w+(?:['’\-]\w+)*")
+# A word keeps the apostrophe or hyphen inside it ("n't", "it's", "well-made"); scripts written without spaces
+# (kana, Chinese characters) are cut into characters.
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+(?:['’\-][^\W{UNSPACED}]+)*")
 
 
 @dataclass(frozen=True)
 class Words:
     """A sentence cut into words and what stands between them.
 
-    ``pieces`` join to the sentence; ``words`` are its distinct words (case folded), ``places[i]`` the pieces where
+    ``pieces`` join to the sentence; ``words`` are its distinct words (lower case), ``places[i]`` the pieces where
     word i stands: leaving a word out removes all its occurrences, as `lime` does.
     """
 
@@ -43,7 +45,7 @@ class Words:
         end = 0
         for match in WORD.finditer(sentence):
             pieces.append(sentence[end : match.start()])
-            places.setdefault(match.group().casefold(), []).append(len(pieces))
+            places.setdefault(match.group().lower(), []).append(len(pieces))
             pieces.append(match.group())
             end = match.end()
         pieces.append(sentence[end:])
@@ -100,7 +102,7 @@ def explain_sentences(
         for words, drawn in zip(sentences, masks, strict=True)
         for row in drawn.present
     ]
-    targets = embed(features, texts, batch).split([len(m) for m in masks])
+    targets = torch.split(embed(features, texts, batch), [len(m) for m in masks])
     return [fit_surrogate(m, t, options, seed) for m, t in zip(masks, targets, strict=True)]
 
 
@@ -112,7 +114,7 @@ def draw(words: Words, options: LimeOptions, seed: int) -> Masks:
 def leave_one_out(features: TextFeatures, sentences: Sequence[Words], batch: int = 64) -> list[Tensor]:
     """For each sentence the (d, p) fall of every feature when one word is left out."""
     texts = [words.without(gone) for words in sentences for gone in _single(words)]
-    values = embed(features, texts, batch).split([1 + len(words.words) for words in sentences])
+    values = torch.split(embed(features, texts, batch), [1 + len(words.words) for words in sentences])
     return [value[0] - value[1:] for value in values]
 
 
