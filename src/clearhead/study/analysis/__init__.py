@@ -1,0 +1,33 @@
+"""From answers to findings: one analysis a kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clearhead.core.finding import Finding
+from clearhead.study.analysis.misclassification import analyze_misclassification
+from clearhead.study.analysis.simulate import analyze_simulate
+from clearhead.study.analysis.spurious import analyze_spurious
+from clearhead.study.answers import Answer
+from clearhead.study.quality import Rules
+from clearhead.study.tasks.model import Study
+
+__all__ = ["analyze", "analyze_misclassification", "analyze_simulate", "analyze_spurious"]
+
+_ANALYSES = {
+    "simulate": analyze_simulate,
+    "spurious": analyze_spurious,
+    "misclassification": analyze_misclassification,
+}
+
+
+def analyze(
+    study: Study,
+    answers: Sequence[Answer],
+    *,
+    rules: Rules | None = None,
+    withdrawn: Sequence[str] = (),
+    seed: int = 0,
+) -> Finding:
+    """The analysis of the study's kind. ``study`` comes with its key (`load_study(folder, with_key=True)`)."""
+    return _ANALYSES[study.kind](study, answers, rules=rules, withdrawn=withdrawn, seed=seed)

@@ -1,0 +1,111 @@
+"""What the three analyses share: numbering answers, the printed rules, agreement, the methods paragraph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clearhead.core.finding import Estimate, Table
+from clearhead.study.agreement import krippendorff_alpha
+from clearhead.study.answers import Answer
+from clearhead.study.ballots import QUESTIONS, Ballots, cast
+from clearhead.study.quality import Quality, Rules, usable
+from clearhead.study.tasks.model import Study
+
+__all__ = ["Prepared", "agreement", "estimate_row", "methods", "percent", "prepare", "rules_table", "table"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Answers that may be analysed: tasks and people numbered, `Ballots` a question, counts of what was left out."""
+
+    names: tuple[str, ...]
+    truths: tuple[Mapping[str, Any], ...]
+    annotators: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    ballots: Mapping[str, Ballots]
+    left_out: Mapping[str, int]
+
+
+def prepare(study: Study, answers: Sequence[Answer], withdrawn: Sequence[str] = ()) -> Prepared:
+    """Number the study's real tasks (no gold, no repeats) and everyone's usable answers."""
+    real = [
+        t.id for t in study.tasks if not (study.key.truths[t.id].get("gold") or study.key.truths[t.id].get("repeat_of"))
+    ]
+    kept, left_out = usable(answers, study.key.truths, withdrawn)
+    people = sorted({a.annotator for a in kept})
+    tasks, annotators = ({name: i for i, name in enumerate(names)} for names in (real, people))
+    ballots = {q.name: cast(kept, study.kind, q, tasks, annotators) for q in QUESTIONS[study.kind]}
+    truths = tuple(study.key.truths[name] for name in real)
+    return Prepared(tuple(real), truths, tuple(people), tuple(kept), ballots, left_out)
+
+
+def rules_table(study: Study, rules: Rules, left_out: Mapping[str, int], quality: Quality) -> dict[str, Table]:
+    """Every rule and hole, as decided, and every count: printed in each analysis."""
+    decided = {
+        "blank answers": "an answer without a selection is dropped",
+        "blank annotators": f"annotators blank on more than {rules.max_blank:.0%} of their tasks are dropped",
+        "enough answers": f"a task needs at least {rules.min_answers} answers that remain",
+        "vote": f"majority weighted by {rules.weight}",
+        "ties": f"a tie is decided: {rules.ties}",
+        "all-zero": "a task whose answers all have confidence 0 (weight 0, so undefined in the paper): "
+        + ("heads are counted" if rules.all_zero == "equal" else "dropped"),
+        "surplus": f"answers that came after the first {study.answers_per_task} are kept in the store, not analysed",
+        **{d.name: d.sentence() for d in study.decisions},
+    }
+    counts = {**left_out, **quality.counts}
+    return {
+        "rules": Table({"rule": list(decided), "decision": list(decided.values())}),
+        "counts": Table({"what": list(counts), "count": list(counts.values())}),
+    }
+
+
+def agreement(prepared: Prepared, quality: Quality) -> dict[str, float | None]:
+    """Krippendorff's alpha of each question, on the answers that passed quality control."""
+    found = {}
+    for name, ballots in prepared.ballots.items():
+        alpha = krippendorff_alpha(ballots.only(quality.keep).answered())
+        found[f"alpha_{name}"] = None if math.isnan(alpha) else alpha
+    return found
+
+
+def estimate_row(estimate: Estimate, wilson: Estimate) -> dict[str, float | int | None]:
+    """A rate as a row of a table: value, n and both intervals; what is undefined is None."""
+    row = {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "wilson_low": wilson.low,
+        "wilson_high": wilson.high,
+    }
+    return {**{k: None if math.isnan(v) else v for k, v in row.items()}, "n": estimate.n}
+
+
+def percent(value: float | None) -> str:
+    """A share as people read it."""
+    return "undefined" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def methods(study: Study, rules: Rules, quality: Quality, people: int) -> str:
+    """A paragraph for a paper's methods section."""
+    c = quality.counts
+    return (
+        f"We ran a “{study.kind}” study of {c['tasks']} tasks, each shown to {study.answers_per_task} annotators "
+        f"({people} annotators, {c['answers']} answers). Following Wong, Santurkar and Madry (2021), we removed "
+        f"{c['blank_answers']} blank answers, {c['annotators_dropped']} annotators who left more than "
+        f"{rules.max_blank:.0%} of their tasks blank, and {c['tasks_with_too_few_answers']} tasks with fewer than "
+        f"{rules.min_answers} remaining answers, which left {c['tasks_kept']} tasks. The selection of a task is the "
+        f"majority of its answers weighted by {rules.weight} (0-3); where all weights are zero, "
+        f"{'heads are counted' if rules.all_zero == 'equal' else 'the task is dropped'}; ties: {rules.ties}. Intervals "
+        "are 95 % intervals of a bootstrap over classes, widened by a jackknife estimate of the variance that shared "
+        "annotators add; p values are from sign-flip permutation tests paired by class. "
+        f"Settings of the tasks: {', '.join(f'{k} = {v}' for k, v in study.settings.items())}. Rules: {asdict(rules)}."
+    )
+
+
+def table(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str] | None = None) -> Table:
+    """A `Table` from one mapping a row, all with the same keys."""
+    names = list(rows[0]) if rows else []
+    return Table({name: [row[name] for row in rows] for name in names}, units or {})

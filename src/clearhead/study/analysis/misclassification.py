@@ -1,0 +1,136 @@
+"""Analysis of the *misclassification* task: how often f_l, f_p and the control f_r match the image, and which best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from clearhead.core.errors import DataError
+from clearhead.core.finding import Estimate, Finding
+from clearhead.core.seeds import numpy_generator
+from clearhead.study.accuracy import Assessment, Design, assess
+from clearhead.study.analysis.common import (
+    Prepared,
+    agreement,
+    estimate_row,
+    methods,
+    percent,
+    prepare,
+    rules_table,
+    table,
+)
+from clearhead.study.answers import Answer
+from clearhead.study.intervals import Sample, cluster_interval, wilson
+from clearhead.study.quality import MIN_ANSWERS, Rules
+from clearhead.study.tasks.model import LETTERS, Study
+from clearhead.study.vote import Verdict, majority
+
+__all__ = ["analyze_misclassification"]
+
+WORDS = {"f_l": "the true class's feature", "f_p": "the predicted class's feature", "f_r": "a random feature"}
+YES = 0
+
+
+def analyze_misclassification(
+    study: Study,
+    answers: Sequence[Answer],
+    *,
+    rules: Rules | None = None,
+    withdrawn: Sequence[str] = (),
+    seed: int = 0,
+) -> Finding:
+    """How often people match each kind of feature with a misclassified image (section 3.3, G.1).
+
+    ``study`` with its key; the finding is of kind ``study_misclassification``.
+    """
+    rules = rules or Rules(min_answers=MIN_ANSWERS["misclassification"])
+    prepared = prepare(study, answers, withdrawn)
+    if not prepared.answers:
+        raise DataError("there are no answers to analyse", got=prepared.left_out, fix="import or collect some first")
+    arm = np.array([int(t["arm"] == "problematic") for t in prepared.truths])
+    cluster = np.array([t["class"] for t in prepared.truths])
+    design = Design(np.zeros(len(arm), dtype=np.int64), arm, cluster)
+    sides = {
+        letter: assess(prepared.ballots[f"match_{letter}"], design, rules, numpy_generator(seed, "vote", letter))
+        for letter in "ab"
+    }
+    quality = sides["a"].quality
+    kept = prepared.ballots["best"].only(quality.keep).answered()
+    best = majority(kept, rules, numpy_generator(seed, "vote", "best"))
+    rng = numpy_generator(seed, "bootstrap")
+    rates = {role: _match_rate(role, sides, prepared, rng) for role in WORDS}
+    bests = {pair: _best_rate(pair, best, prepared, rng) for pair in ("f_p", "f_r")}
+    numbers: dict[str, Any] = {f"match_{role}": found[0] for role, found in rates.items()}
+    numbers |= {f"best_{pair}_over_f_l": found[0] for pair, found in bests.items()}
+    rows = [{"question": f"matches: {WORDS[r]} ({r})", **estimate_row(*found)} for r, found in rates.items()]
+    rows += [{"question": f"{p} is the better match than f_l", **estimate_row(*found)} for p, found in bests.items()]
+    sentence = ", ".join(f"{r} matched in {percent(e.value)} (n = {e.n})" for r, (e, _) in rates.items())
+    return Finding(
+        kind="study_misclassification",
+        title="Which patterns do people see in misclassified inputs?",
+        sentence=f"Of misclassified inputs, {sentence}.",
+        numbers={**numbers, **agreement(prepared, quality)},
+        tables={
+            "rates": table(rows, {"value": "share of tasks"}),
+            "verdicts": table(_verdicts(sides, best, prepared)),
+            **rules_table(study, rules, prepared.left_out, quality),
+        },
+        caveats=(
+            "f_l can be asked about in every task, f_p and f_r in about half of them each.",
+            "Inputs are errors that one feature explains; other errors were not asked about."
+            if study.settings.get("only_flips", True)
+            else "Inputs are drawn among all errors, not only those that one feature explains.",
+        ),
+        settings={**study.settings, "methods": methods(study, rules, quality, len(prepared.annotators))},
+    )
+
+
+def _match_rate(
+    role: str, sides: dict[str, Assessment], prepared: Prepared, rng: np.random.Generator
+) -> tuple[Estimate, Estimate]:
+    """The share of tasks that show the role's feature where the vote says it matches, whichever side it was on."""
+    outcomes, clusters, variance, total = [], [], 0.0, 0
+    for letter, result in sides.items():
+        shown = np.array([t["roles"].get(role) == letter for t in prepared.truths]) & result.verdict.counted
+        sample = result.sample(shown)
+        outcomes.append(sample.outcome)
+        clusters.append(sample.cluster)
+        variance += sample.annotator_variance * len(sample.outcome) ** 2
+        total += len(sample.outcome)
+    joined = Sample(np.concatenate(outcomes), np.concatenate(clusters), variance / max(1, total) ** 2)
+    return cluster_interval(joined, rng), wilson(joined.outcome.sum(), total)
+
+
+def _best_rate(role: str, best: Verdict, prepared: Prepared, rng: np.random.Generator) -> tuple[Estimate, Estimate]:
+    """Among tasks that show the role beside f_l, the share where it is voted the better match."""
+    mask = np.array([role in t["roles"] for t in prepared.truths]) & best.counted
+    at = np.flatnonzero(mask)
+    letters = np.array([LETTERS.index(prepared.truths[i]["roles"][role]) for i in at], dtype=np.int64)
+    outcome = (best.option[at] == letters).astype(float)
+    sample = Sample(outcome, np.array([prepared.truths[i]["class"] for i in at], dtype=np.int64))
+    return cluster_interval(sample, rng), wilson(outcome.sum(), len(at))
+
+
+def _verdicts(sides: dict[str, Assessment], best: Verdict, prepared: Prepared) -> list[dict[str, Any]]:
+    """One row a kept task: which features matched, and whether f_p is the better match (Fig. 33)."""
+    rows = []
+    for i in np.flatnonzero(sides["a"].verdict.counted):
+        truth = prepared.truths[i]
+        matched = {role: bool(sides[letter].verdict.option[i] == YES) for role, letter in truth["roles"].items()}
+        winner = {LETTERS.index(letter): role for role, letter in truth["roles"].items()}.get(int(best.option[i]))
+        rows.append(
+            {
+                "task": prepared.names[i],
+                "arm": truth["arm"],
+                "row": truth["row"],
+                "label": truth["label_name"],
+                "predicted": truth["predicted_name"],
+                "f_l": truth["f_l"],
+                "f_p": truth["f_p"],
+                **{f"matches_{role}": matched.get(role) for role in WORDS},
+                "best": winner,
+            }
+        )
+    return rows
