@@ -38,7 +38,7 @@ def main() -> None:
         for row in finding.tables["arms"].rows():
             print(
                 f"{name:20} {row['arm']:7} planted {row['planted']:.4f}, recovered {row['mean_recovered']:.4f}, "
-                f"coverage {row['coverage']:.3f} (Wilson {row['coverage_of_wilson']:.3f}), width {row['mean_width']:.2f}",
+                f"covers {row['coverage']:.3f} (Wilson {row['coverage_of_wilson']:.3f}), width {row['mean_width']:.2f}",
                 flush=True,
             )
         print(f"{name:20} {time.perf_counter() - started:.0f} s", flush=True)

@@ -159,5 +159,5 @@ def _words(prepared: Prepared, result: Assessment) -> Table:
     for ballot in np.flatnonzero(result.quality.keep):
         text = str(prepared.answers[ballot].values.get("description", "")).lower()
         counts.update(set(WORD.findall(text)) - STOP)
-    common = counts.most_common(200)
+    common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:200]
     return Table({"word": [w for w, _ in common], "answers": [n for _, n in common]})
