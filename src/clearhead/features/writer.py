@@ -82,8 +82,8 @@ class TableWriter:
 
     def write(self, number: int, features: Tensor, small: Mapping[str, Tensor] | None = None) -> None:
         """Write one shard; ``features`` (rows, p) already in the stored type, ``small`` beside it in the same file."""
-        metadata = {"job": self.job, "dtype": dtype_name(self.dtype)}
-        write_tensors(self.path(number), {"features": features, **(small or {})}, metadata)
+        # One key only: safetensors writes several in random order, and equal shards shall be equal files.
+        write_tensors(self.path(number), {"features": features, **(small or {})}, {"job": self.job})
 
     def finish(self, shards: int, sidecar: Sidecar, about: About) -> None:
         """Write sidecar, head and manifest; from then on the folder is a table."""

@@ -1,0 +1,158 @@
+"""Exemplars: for every feature, exactly the rows that activate it most, least, by class, by interval, by relevance."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from clearhead.core.errors import SettingError
+from clearhead.core.rows import Rows
+from clearhead.core.seeds import torch_generator
+from clearhead.features.table import subset
+
+__all__ = ["TopRows", "interval_rows", "top_relevant", "top_rows", "top_rows_by_class"]
+
+_NO_KEY = torch.iinfo(torch.int64).min
+
+
+class TopRows(NamedTuple):
+    """``rows`` int64 (p, k) row numbers, best first, and ``values`` (p, k) their activations.
+
+    Where fewer than k rows qualify, the rest of a line is −1 and NaN.
+    """
+
+    rows: Tensor
+    values: Tensor
+
+
+def top_rows(
+    rows: Rows,
+    k: int,
+    *,
+    largest: bool = True,
+    index: Any = None,
+    features: Any = None,
+    seed: int = 0,
+) -> TopRows:
+    """The k rows with the largest (smallest) value of each feature: exact, in one pass.
+
+    Parameters
+    ----------
+    rows : (n, p); a feature table or anything that reads in blocks, up to float32.
+    index : only these row numbers (the result still holds numbers of ``rows``).
+    features : only these columns, in this order.
+    seed : rows of equal value are ranked at random; a ReLU's zeros would otherwise show the file's first rows.
+
+    Examples
+    --------
+    >>> from clearhead.core.rows import as_rows
+    >>> top_rows(as_rows(torch.tensor([[1.0], [3.0], [2.0]])), 2).rows.tolist()
+    [[1, 2]]
+    """
+    sign = torch.ones(1) if largest else -torch.ones(1)
+    return _best(rows, k, sign, index, features, seed)
+
+
+def top_relevant(
+    rows: Rows, weight: Tensor, k: int, *, index: Any = None, features: Any = None, seed: int = 0
+) -> TopRows:
+    """The k rows to whose logit each feature contributes most: largest w_j·f_j, for one class's ``weight`` (p,).
+
+    With a linear head this *is* the relevance that propagation methods estimate. ``values`` are activations f_j.
+    """
+    chosen = weight if features is None else weight[torch.as_tensor(features)]
+    return _best(rows, k, torch.where(chosen < 0, -1.0, 1.0).float(), index, features, seed)
+
+
+def top_rows_by_class(
+    rows: Rows, labels: Tensor, k: int, *, largest: bool = True, features: Any = None, seed: int = 0
+) -> dict[int, TopRows]:
+    """`top_rows` within the rows of each class of ``labels`` (n,), every row read once."""
+    labels = torch.as_tensor(labels)
+    members = {c: (labels == c).nonzero().squeeze(1) for c in sorted(set(labels.tolist()))}
+    return {
+        c: top_rows(rows, k, largest=largest, index=index, features=features, seed=seed) for c, index in members.items()
+    }
+
+
+def interval_rows(
+    rows: Rows, edges: Tensor, k: int, *, index: Any = None, features: Any = None, seed: int = 0
+) -> list[TopRows]:
+    """k random rows of each activation interval: ``edges`` (p, b+1) ascending; the last interval holds its upper edge.
+
+    Returns one `TopRows` an interval, the lowest first, in one pass.
+    """
+    source, numbers = _chosen(rows, index)
+    priority = _priority(len(numbers), seed)
+    bests = [_Best(k) for _ in range(edges.shape[1] - 1)]
+    for span, block in source.blocks():
+        values = _columns(block, features).float()
+        order = priority[span, None].expand_as(values)
+        bins = torch.searchsorted(edges.float().contiguous(), values.T.contiguous(), right=True).T - 1
+        bins[values == edges[:, -1].float()] = len(bests) - 1
+        for b, best in enumerate(bests):
+            best.update(torch.where(bins == b, order, _NO_KEY), values, span.start)
+    return [best.result(numbers) for best in bests]
+
+
+def _best(rows: Rows, k: int, sign: Tensor, index: Any, features: Any, seed: int) -> TopRows:
+    if k < 1:
+        raise SettingError("at least one row must be asked for", got=k)
+    if rows.dtype is torch.float64:
+        raise SettingError(
+            "exemplars are ranked in float32 or less", got="float64", fix="store the features as float32"
+        )
+    source, numbers = _chosen(rows, index)
+    priority, best = _priority(len(numbers), seed), _Best(k)
+    for span, block in source.blocks():
+        values = _columns(block, features).float()
+        best.update(_ordered_bits(values * sign.to(values)) + priority[span, None], values, span.start)
+    return best.result(numbers)
+
+
+class _Best:
+    """The k largest int64 keys a column seen so far, with their rows and values."""
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.keys = self.rows = self.values = torch.empty(0)
+
+    def update(self, keys: Tensor, values: Tensor, start: int) -> None:
+        keys, place = keys.topk(min(self.k, len(keys)), dim=0)
+        rows, values = place + start, values.gather(0, place)
+        if len(self.keys):
+            keys, rows, values = (
+                torch.cat(pair) for pair in ((self.keys, keys), (self.rows, rows), (self.values, values))
+            )
+        self.keys, order = keys.topk(min(self.k, len(keys)), dim=0)
+        self.rows, self.values = rows.gather(0, order), values.gather(0, order)
+
+    def result(self, numbers: Tensor) -> TopRows:
+        absent = self.keys == _NO_KEY
+        rows = numbers[self.rows.long()].masked_fill(absent, -1)
+        return TopRows(rows.T.contiguous(), self.values.masked_fill(absent, float("nan")).T.contiguous())
+
+
+def _chosen(rows: Rows, index: Any) -> tuple[Rows, Tensor]:
+    if index is None:
+        return rows, torch.arange(rows.shape[0])
+    numbers = torch.as_tensor(index)
+    numbers = numbers.nonzero().squeeze(1) if numbers.dtype is torch.bool else numbers.long()
+    return subset(rows, numbers), numbers
+
+
+def _columns(block: Tensor, features: Any) -> Tensor:
+    block = block.cpu()
+    return block if features is None else block[:, torch.as_tensor(features)]
+
+
+def _priority(n: int, seed: int) -> Tensor:
+    return torch.randperm(n, generator=torch_generator(seed, "exemplars"))
+
+
+def _ordered_bits(values: Tensor) -> Tensor:
+    """float32 → int64 whose order is the floats' own, in steps of 2³²: room below for a tie-breaking priority."""
+    bits = (values + 0.0).view(torch.int32).long()  # + 0.0 makes the negative zero a positive one
+    return torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits) << 32
