@@ -14,10 +14,10 @@ __all__ = ["mean_estimate", "student"]
 
 def student(degrees: NDArray[np.floating] | float, level: float = 0.95) -> NDArray[np.float64]:
     """Two-sided quantile of Student's t; NaN without a degree of freedom."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     degrees = np.asarray(degrees, dtype=float)
-    quantile: NDArray[np.float64] = t.ppf(0.5 + level / 2, np.where(degrees > 0, degrees, np.nan))
+    quantile: NDArray[np.float64] = stdtrit(np.where(degrees > 0, degrees, np.nan), 0.5 + level / 2)
     return quantile
 
 

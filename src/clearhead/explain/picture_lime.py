@@ -24,10 +24,11 @@ class Hider:
     ----------
     picture : (3, h, w).
     segments : (h, w) int64, superpixel numbers 0 to d−1.
-    paint : "mean" paints each superpixel in its own mean colour (as `lime` does); a number is a grey level.
+    paint : "image" paints in the picture's mean colour, "superpixel" in each superpixel's own (as `lime` does, which
+        cannot show a feature that looks for a colour), a number in that grey.
     """
 
-    def __init__(self, picture: Tensor, segments: Tensor, paint: str | float = "mean") -> None:
+    def __init__(self, picture: Tensor, segments: Tensor, paint: str | float = "image") -> None:
         if picture.shape[1:] != segments.shape:
             raise DataError(
                 "superpixels and picture differ in size",
@@ -40,7 +41,9 @@ class Hider:
         self.painted = self._paint(paint)
 
     def _paint(self, paint: str | float) -> Tensor:
-        if paint != "mean":
+        if paint == "image":
+            return self.picture.mean((1, 2), keepdim=True).expand_as(self.picture)
+        if paint != "superpixel":
             return torch.full_like(self.picture, float(paint))
         flat = self.segments.flatten()
         total = self.picture.new_zeros(3, self.parts).index_add_(1, flat, self.picture.flatten(1))
