@@ -11,7 +11,7 @@ from clearhead.core.artifacts import content_key
 from clearhead.core.finding import Finding
 from clearhead.debug import features_per_class, fidelity, tradeoff
 from clearhead.head import SparseHead
-from clearhead.runs import fitting, sources
+from clearhead.runs import fitting
 from clearhead.runs.choosing import labels_in
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _tradeoff(run: Run, parts: list[str]) -> Finding:
 
 
 def _fidelity(run: Run, parts: list[str]) -> list[Finding]:
-    network = sources.network_prediction(run)
+    network = run.table.prediction
     if network is None:
         return []
     ours = {part: predictions(run, run.head, part) for part in parts}

@@ -93,7 +93,7 @@ def _verdict(head: SparseHead, probabilities: Tensor) -> dict[str, Any]:
 
 
 def _network_classes(run: Run, features: Tensor) -> list[str | None]:
-    if sources.dense_head(run) is None:
+    if run.table.dense_head is None:
         return [None] * len(features)
     return [run.dense.class_names[int(row.argmax())] for row in run.dense.probabilities(features)]
 

@@ -14,7 +14,7 @@ from clearhead.core.scaling import Standardizer
 from clearhead.glm import select as select_solution
 from clearhead.glm.solution import Solution
 from clearhead.head import SparseHead
-from clearhead.runs import fitting, sources
+from clearhead.runs import fitting
 from clearhead.runs.summary import Summary
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def head_of(run: Run, solutions: list[Solution]) -> SparseHead:
 
 def dense_source(run: Run) -> str:
     """What the dense reference is, in a few words."""
-    return "the least regularised head" if sources.dense_head(run) is None else "the network's own dense head"
+    return "the least regularised head" if run.table.dense_head is None else "the network's own dense head"
 
 
 def _dense(run: Run) -> SparseHead:
-    head = sources.dense_head(run)
+    head = run.table.dense_head
     if head is None:
         return head_of(run, [path[-1] for path in run.paths])
     single = "margin" if len(head.weight) == 1 else "softmax"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,12 @@ class Story:
 
 def network() -> Backbone:
     """The small network, trained on the marked digits in a few seconds, deterministic."""
-    net = digits.train(digits.plant(MARKED, SEED)[0], SEED)
-    return Backbone.from_module(net, digits.preprocess, kind="image", class_names=class_names())
+    return Backbone.from_module(_trained(), digits.preprocess, kind="image", class_names=class_names())
+
+
+@functools.cache
+def _trained() -> digits.SmallNet:
+    return digits.train(digits.plant(MARKED, SEED)[0], SEED)
 
 
 def training() -> Examples:

@@ -36,9 +36,7 @@ def targets_of(run: Run) -> Tensor:
     """What the heads are fitted to: the labels, or the network's own predictions."""
     if run.config.fit.targets == "labels":
         return labels_of(run)
-    from clearhead.runs.sources import network_prediction
-
-    predicted = network_prediction(run)
+    predicted = run.table.prediction
     if predicted is None:
         raise ModelError(
             "--targets network needs a network with a head over the same classes", fix="use --targets labels"

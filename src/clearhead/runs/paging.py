@@ -128,16 +128,16 @@ def _examples(run: Run, features: np.ndarray) -> tuple[Examples, dict[int, list[
     """The rows that activate the selected head's features most, and a random sample of test rows."""
     shown = run.split.test if len(run.split.test) else run.split.val
     used = run.head.used()
-    order = top_rows(run.table.view(shown), TOP)[:, used] if len(used) else torch.zeros(TOP, 0, dtype=torch.int64)
+    tops = top_rows(run.table, TOP, index=shown, features=used, seed=run.config.data.seed).rows
     draw = torch.randperm(len(shown), generator=torch_generator(run.config.data.seed, "page sample"))[:RANDOM_ROWS]
-    rows = torch.unique(torch.cat([shown[order[:TOP].flatten()][: MOST_ROWS - RANDOM_ROWS], shown[draw]]))
+    # Best exemplars of every feature first, so that the limit cuts the lesser ones.
+    rows = torch.unique(torch.cat([tops.T.flatten()[: MOST_ROWS - RANDOM_ROWS], shown[draw]]))
+    rows = rows[rows >= 0]
     place = {int(row): i for i, row in enumerate(rows)}
-    exemplars = {
-        int(j): [place[int(r)] for r in shown[order[:, column]] if int(r) in place] for column, j in enumerate(used)
-    }
+    exemplars = {int(j): [place[int(r)] for r in line if int(r) in place] for j, line in zip(used, tops, strict=True)}
     z = run.head.standardize(run.table.take(rows))[:, torch.from_numpy(features)]
     parts = {int(row): part for part in ("train", "val", "test") for row in getattr(run.split, part)}
-    network = sources.network_prediction(run)
+    network = run.table.prediction
     labels = fitting.labels_of(run)
     sample = Examples(
         features=features,
@@ -159,8 +159,8 @@ def _thumbnails(run: Run, rows: Tensor) -> list[bytes | None] | None:
         images = sources.examples(run)
     except SettingError:
         return None  # the run was made from objects that are not here any more
-    kept = run.table.columns.get("example", np.arange(len(images)))
-    return [_thumbnail(images[int(kept[int(row)])]) for row in rows]
+    numbers = sources.example_numbers(run, images)
+    return [_thumbnail(images[numbers[int(row)]]) for row in rows]
 
 
 def _thumbnail(image: Image.Image) -> bytes:

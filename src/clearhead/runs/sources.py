@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from clearhead.core.artifacts import content_key, file_hash, write_json
 from clearhead.core.errors import SettingError
-from clearhead.core.scaling import Standardizer
 from clearhead.features.backbone import Backbone, load_backbone
 from clearhead.features.examples import Examples, join_splits
 from clearhead.features.extract import extract as extract_features
 from clearhead.features.inputs import load_examples
 from clearhead.features.split import Split, split_rows
-from clearhead.features.table import DenseHead, from_file
-from clearhead.head import SparseHead
+from clearhead.features.table import from_file
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["backbone", "dense_head", "examples", "extract", "network_prediction", "split"]
+__all__ = ["backbone", "example_numbers", "examples", "extract", "split"]
 
 
 def extract(run: Run) -> None:
@@ -77,7 +74,6 @@ def _from_network(run: Run) -> None:
             feature_layer=network.feature_layer,
             head_layer=network.head_layer,
             identity_error=network.identity_error,
-            network_classes=network.class_names,
         )
 
     run.record.step("extract", key, [run.folder / "features" / "manifest.json"], work)
@@ -134,6 +130,7 @@ def split(run: Run) -> Split:
     made = split_rows(
         table.labels,
         seed=settings.seed,
+        class_names=table.class_names,
         column=None if column is None else table.columns[column],
         groups=None if settings.split_by is None else table.columns[settings.split_by],
     )
@@ -142,25 +139,7 @@ def split(run: Run) -> Split:
     return made
 
 
-def dense_head(run: Run) -> DenseHead | None:
-    """The network's own head over the classes of the data: as it is, or restricted to the classes that share a name."""
-    head, ours = run.table.dense_head, run.table.class_names
-    theirs = run.record.facts.get("network_classes") or []
-    if head is None:
-        return None
-    if set(ours) < set(theirs):
-        rows = torch.tensor([theirs.index(name) for name in ours])
-        return DenseHead(head.weight[rows], None if head.bias is None else head.bias[rows])
-    return head if len(head.weight) == len(ours) else None
-
-
-def network_prediction(run: Run) -> Tensor | None:
-    """What the network says of every row, over the classes of the data; None where its classes are others."""
-    head, own = dense_head(run), run.table.dense_head
-    if head is None or own is None:
-        return None
-    if len(head.weight) == len(own.weight) and run.table.prediction is not None:
-        return run.table.prediction
-    # Restricted to the data's classes, the answer is the best of these.
-    restricted = SparseHead.from_dense(head.weight, head.bias, Standardizer.identity(run.table.shape[1]))
-    return torch.cat([restricted.predict(block.float()) for _, block in run.table.blocks()])
+def example_numbers(run: Run, data: Examples) -> list[int]:
+    """Row of the table → number of its example: rows that could not be read are not in the table."""
+    skipped = set(run.table.manifest.get("skipped", []))
+    return [i for i, uri in enumerate(data.uris) if uri not in skipped] if skipped else list(range(len(data)))
