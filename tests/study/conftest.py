@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -76,3 +83,45 @@ class World:
 @pytest.fixture(scope="session")
 def world() -> World:
     return World()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """URL of a PostgreSQL server started for these tests in a temporary folder; skipped where Debian's is absent."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not binaries:
+        pytest.skip("Debian's postgresql is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="clearhead-pg-"))
+    who = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if who:
+        shutil.chown(folder, "postgres")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def call(program, *arguments):
+        command = [*who, str(binaries[-1] / program), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+
+    data = str(folder / "data")
+    call("initdb", "-D", data, "-A", "trust", "-U", "t", "--no-sync", "-E", "UTF8", "--locale=C")
+    listen = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder}"
+    call("pg_ctl", "-D", data, "-w", "-o", listen, "-l", str(folder / "log"), "start")
+    yield f"postgresql://t@127.0.0.1:{port}/postgres"
+    call("pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request, tmp_path):
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "study.sqlite")
+        return
+    import psycopg
+
+    url = request.getfixturevalue("postgres")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    yield url
