@@ -42,7 +42,7 @@ def test_superpixels_find_the_red_patch(seed):
 @pytest.mark.parametrize("mode", ["standard", "robust"])
 def test_visualisation_finds_hue_and_orientation(seed, mode):
     scale = red_patch_and_edge(scenes(seed)[0]).std(0)
-    options = AscentOptions(mode=mode, steps=96, seed=seed)
+    options = AscentOptions(mode=mode, steps=64, rate=None if mode == "robust" else 0.1, seed=seed)
     red, edge = ascend(red_patch_and_edge, [0, 1], [1, 1], (SIDE, SIDE), options, scale=scale)
     hue, _ = hue_and_orientation(red[:, PATCH, PATCH])
     _, angle = hue_and_orientation(edge)
@@ -52,7 +52,9 @@ def test_visualisation_finds_hue_and_orientation(seed, mode):
 
 def test_visualisation_downwards_finds_the_opposite():
     scale = red_patch_and_edge(scenes(0)[0]).std(0)
-    pictures = ascend(red_patch_and_edge, [0, 1], [-1, -1], (SIDE, SIDE), AscentOptions(steps=96), scale=scale)
+    pictures = ascend(
+        red_patch_and_edge, [0, 1], [-1, -1], (SIDE, SIDE), AscentOptions(steps=64, rate=0.1), scale=scale
+    )
     hue, _ = hue_and_orientation(pictures[0][:, PATCH, PATCH])
     _, angle = hue_and_orientation(pictures[1])
     assert abs(abs(hue) - 180) <= 20

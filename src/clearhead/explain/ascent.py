@@ -109,14 +109,30 @@ def _ascend_spectrum(
     param: ImageParam = FourierParam(seeds, size, dtype=options.dtype).to(device)
     values = param.values.requires_grad_()
     views = draw_views(seeds, options.steps, options.augment).to(device)
-    optimizer = torch.optim.Adam([values], lr=options.rate or 0.05)
+    adam = _Adam(values, options.rate or 0.05)
     for step in range(options.steps):
         pictures = param.pictures()
         seen = view(pictures, views[:, step]) if options.augment.active else pictures
         loss = options.variation * _variation(pictures) - objective(seen)
-        (values.grad,) = torch.autograd.grad(loss, [values])
-        optimizer.step()
+        (gradient,) = torch.autograd.grad(loss, [values])
+        adam.step(gradient)
     return param.pictures().detach().cpu()
+
+
+class _Adam:
+    """Adam on one tensor (torch.optim imports the compiler first, which costs seconds)."""
+
+    def __init__(self, values: Tensor, rate: float) -> None:
+        self.values, self.rate, self.steps = values, rate, 0
+        self.mean, self.square = torch.zeros_like(values), torch.zeros_like(values)
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor) -> None:
+        self.steps += 1
+        self.mean.lerp_(gradient, 0.1)
+        self.square.lerp_(gradient.square(), 0.001)
+        mean, square = self.mean / (1 - 0.9**self.steps), self.square / (1 - 0.999**self.steps)
+        self.values -= self.rate * mean / (square.sqrt() + 1e-8)
 
 
 def _ascend_pixels(
