@@ -12,7 +12,11 @@ const common = { bundle: true, minify: true, write: false, target: "es2022", leg
 const worker = {
   name: "worker-as-text",
   setup(plugins) {
-    plugins.onLoad({ filter: /worker\.ts$/ }, async (args) => {
+    plugins.onResolve({ filter: /^text:/ }, (args) => ({
+      path: path.join(args.resolveDir, args.path.slice("text:".length)),
+      namespace: "text",
+    }));
+    plugins.onLoad({ filter: /.*/, namespace: "text" }, async (args) => {
       const built = await build({ ...common, entryPoints: [args.path], format: "iife" });
       return { contents: built.outputFiles[0].text, loader: "text" };
     });

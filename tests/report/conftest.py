@@ -86,7 +86,7 @@ def digits_bundle() -> Bundle:
         head = Head.from_matrix(model.coef_.T, model.intercept_, lambda_=1 / (strength * 1000), point=i)
         heads.append(head)
         score = {
-            name: float((head.logits(z[rows], np.arange(64)).argmax(1) == y[rows]).mean())
+            name: float((head.scores(z[rows], np.arange(64)).argmax(1) == y[rows]).mean())
             for name, rows in (("train", train), ("val", val), ("test", test))
         }
         path.append(

@@ -39,7 +39,7 @@ def source(folder: Path, k: int = 3, n: int = 240, p: int = 8) -> fill.Source:
 def test_the_selected_head_predicts_as_the_module_does(tmp_path: Path) -> None:
     made = source(tmp_path)
     bundle = fill.bundle(made, max_examples=100, n_heads=5)
-    ours = bundle.head.logits(bundle.examples.values, bundle.examples.features).argmax(1)
+    ours = bundle.head.scores(bundle.examples.values, bundle.examples.features).argmax(1)
     theirs = made.head.predict(made.table.take(torch.as_tensor(bundle.examples.row)))
     np.testing.assert_array_equal(ours, theirs.numpy())
     assert bundle.path[bundle.head.point].lambda_ == made.paths[0][7].lambda_
@@ -51,7 +51,7 @@ def test_a_binomial_head_has_two_classes(tmp_path: Path) -> None:
     bundle = fill.bundle(made, max_examples=60)
     assert bundle.head.n_classes == 2
     theirs = made.head.predict(made.table.take(torch.as_tensor(bundle.examples.row)))
-    ours = bundle.head.logits(bundle.examples.values, bundle.examples.features).argmax(1)
+    ours = bundle.head.scores(bundle.examples.values, bundle.examples.features).argmax(1)
     np.testing.assert_array_equal(ours, theirs.numpy())
 
 

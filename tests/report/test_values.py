@@ -27,7 +27,7 @@ def test_constant_and_empty_columns() -> None:
 def test_every_shipped_example_is_predicted_as_python_does(digits: Bundle) -> None:
     packed = pack_values(digits.examples.values)
     made = predictions(digits.head, digits.examples, packed)
-    again = digits.head.logits(packed.values(), digits.examples.features).argmax(1)
+    again = digits.head.scores(packed.values(), digits.examples.features).argmax(1)
     differ = again != made.predicted
     assert made.differ == differ.sum()
     assert made.near_tie[differ].all()

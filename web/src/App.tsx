@@ -3,9 +3,14 @@ import { useEffect } from "preact/hooks";
 import { failed } from "./model/load";
 import { link, route } from "./model/route";
 import { manifest } from "./model/store";
-import { pageOf, tabs } from "./pages";
+import { pageOf } from "./pages";
+import { tabs } from "./pages/tabs";
+import { Help, helping } from "./ui/Help";
+import { onKey, toggleCover } from "./ui/keys";
 import { PathSlider } from "./ui/PathSlider";
 import { Waiting } from "./ui/Prose";
+import { SearchBox, searching } from "./ui/SearchBox";
+import { covered } from "./ui/Thumb";
 
 export function App() {
   const m = manifest.value;
@@ -13,6 +18,10 @@ export function App() {
   useEffect(() => {
     if (m) document.title = `${m.title} · clearhead`;
   }, [m]);
+  useEffect(() => {
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
   if (!m) return <Waiting />;
   return (
     <>
@@ -31,6 +40,19 @@ export function App() {
           ))}
         </nav>
         <PathSlider />
+        <div class="tools">
+          <button class="quiet" onClick={() => (searching.value = true)} aria-keyshortcuts="/">
+            Search <kbd>/</kbd>
+          </button>
+          {m.kind !== "array" && (
+            <button class="quiet" aria-pressed={covered()} onClick={toggleCover} aria-keyshortcuts="x">
+              {covered() ? "Uncover" : "Cover"}
+            </button>
+          )}
+          <button class="quiet" aria-label="Help with keys" onClick={() => (helping.value = true)} aria-keyshortcuts="?">
+            ?
+          </button>
+        </div>
       </header>
       <main id="main" tabIndex={-1}>
         {failed.value.length > 0 && (
@@ -41,6 +63,8 @@ export function App() {
         )}
         {pageOf(route.value)}
       </main>
+      <SearchBox />
+      <Help />
       <footer class="foot">
         <span dir="auto">{m.title}</span>
         <span>{String((m.provenance.made as string | undefined) ?? "")}</span>

@@ -47,7 +47,8 @@ class Head:
     ----------
     feature, column : (m,) integers: the row and the class of each nonzero weight.
     weight : (m,) floats, on z.
-    intercept : (k,) floats; the margins of a binomial head are (−m/2, m/2).
+    intercept : (k,) floats.
+    margin : whether one margin m serves two classes: their scores are (−m, m), their logits half of that.
     lambda_ : λ, None for a head that is not of the path.
     name : what the page calls it ("dense", "after the repair").
     point : index into `Bundle.path`, None if it is not of the path.
@@ -60,17 +61,19 @@ class Head:
     lambda_: float | None = None
     name: str = ""
     point: int | None = None
+    margin: bool = False
 
     @classmethod
     def from_matrix(cls, weight: Floats, intercept: Floats, **named: Any) -> Head:
-        """From (p, k) weights and (k,) intercept; one column (a binomial margin m) becomes the two (−m/2, m/2).
+        """From (p, k) weights and (k,) intercept; one column (a binomial margin m) becomes the two (−m, m).
 
         >>> Head.from_matrix(np.array([[0.0], [2.0]]), np.array([1.0])).weight.tolist()
-        [-1.0, 1.0]
+        [-2.0, 2.0]
         """
         weight, intercept = np.asarray(weight), np.asarray(intercept).reshape(-1)
         if weight.shape[1] == 1:
-            weight, intercept = np.hstack([-weight / 2, weight / 2]), np.hstack([-intercept / 2, intercept / 2])
+            weight, intercept = np.hstack([-weight, weight]), np.hstack([-intercept, intercept])
+            named["margin"] = True
         feature, column = np.nonzero(weight)
         return cls(feature, column, weight[feature, column], intercept, **named)
 
@@ -82,8 +85,8 @@ class Head:
         """The features with a nonzero weight, sorted."""
         return np.unique(self.feature)
 
-    def logits(self, values: Floats, features: Ints) -> Floats:
-        """(n, k) logits in float64 from z values (n, u) of the given features; others count as off (z = 0)."""
+    def scores(self, values: Floats, features: Ints) -> Floats:
+        """(n, k) scores in float64 from z values (n, u) of the given features; others count as off (z = 0)."""
         from scipy.sparse import csr_matrix
 
         place = np.full(int(max(self.feature.max(initial=-1), features.max(initial=-1))) + 1, -1)
@@ -228,4 +231,5 @@ class Bundle:
 
     def shipped_features(self) -> Ints:
         """The features that some head of the page uses, sorted."""
-        return np.unique(np.concatenate([h.feature for h in self.heads] or [np.zeros(0, np.int64)]))
+        heads = [*self.heads, *([self.against.head] if self.against else [])]
+        return np.unique(np.concatenate([h.feature for h in heads]))

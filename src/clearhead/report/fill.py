@@ -109,9 +109,7 @@ def _fidelity(findings: Sequence[Finding]) -> float | None:
 
 
 def _dense(head: SparseHead) -> Head:
-    weight = head.class_weights().detach().cpu().numpy()
-    logits = head.link.logits(head.intercept[None].double())[0].cpu().numpy()
-    return Head.from_matrix(weight, logits, name="dense")
+    return Head.from_matrix(head.weight.cpu().numpy(), head.intercept.cpu().numpy(), name="dense")
 
 
 def _dense_scores(tradeoff: Finding | None) -> dict[str, float]:

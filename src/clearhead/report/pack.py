@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from clearhead.core.finding import Finding
 from clearhead.report.bundle import Bundle, Examples, Head, Ints
 from clearhead.report.values import Packed, pack_values, predictions
 from clearhead.report.verdict import certificate, verdict
@@ -37,6 +38,8 @@ def groups(bundle: Bundle, media: Mapping[str, str]) -> Iterator[Group]:
         yield f"values-{number}", {"q": block}
     for number, finding in enumerate(bundle.findings):
         yield f"finding-{number}", _finding(finding.as_dict(), media)
+    if bundle.against is not None and _comparable(bundle, bundle.against):
+        yield "against", _head(bundle.against.head, shipped)
     if bundle.removals:
         yield "removals", _typed(bundle.removals)
 
@@ -49,6 +52,7 @@ def _manifest(bundle: Bundle, media: Mapping[str, str], packed: Packed) -> dict[
         "title": bundle.title,
         "kind": bundle.kind,
         "many_labels": examples.many_labels,
+        "margin": bundle.head.margin,
         "classes": list(bundle.class_names),
         "n_features": len(bundle.feature_names),
         "feature_names": [] if default else list(bundle.feature_names),
@@ -66,11 +70,46 @@ def _manifest(bundle: Bundle, media: Mapping[str, str], packed: Packed) -> dict[
         "sample_note": examples.note,
         "has_thumbnails": examples.thumbnails is not None,
         "has_removals": bool(bundle.removals),
+        "has_network": examples.network is not None,
+        "against": None if bundle.against is None else _against(bundle, bundle.against),
         "values": {"per_block": packed.per_block, "blocks": packed.n_blocks},
         "findings": [{"kind": f.kind, "title": f.title, "sentence": f.sentence} for f in bundle.findings],
+        "mentions": _mentions(bundle.findings),
         "media": dict(media),
         "sensitive": bundle.sensitive,
         "provenance": dict(bundle.provenance),
+    }
+
+
+def _mentions(findings: Sequence[Finding]) -> dict[str, list[int]]:
+    """Feature number → findings whose tables name it."""
+    found: dict[int, set[int]] = {}
+    for number, finding in enumerate(findings):
+        for table in finding.tables.values():
+            for column in ("feature", "feature_id"):
+                for value in table.columns.get(column, ()):
+                    if isinstance(value, int | np.integer):
+                        found.setdefault(int(value), set()).add(number)
+    return {str(feature): sorted(numbers) for feature, numbers in sorted(found.items())}
+
+
+def _comparable(bundle: Bundle, other: Bundle) -> bool:
+    """Whether the two heads read the same features for the same classes, and all that the other uses ships."""
+    same = list(bundle.class_names) == list(other.class_names)
+    same = same and list(bundle.feature_names) == list(other.feature_names)
+    return same and bool(np.isin(other.head.used(), bundle.examples.features).all())
+
+
+def _against(bundle: Bundle, other: Bundle) -> dict[str, Any]:
+    head = other.head
+    point = other.path[head.point] if head.point is not None and head.point < len(other.path) else None
+    return {
+        "title": other.title,
+        "verdict": verdict(other),
+        "scores": {split: getattr(point, split, None) for split in ("val", "test")},
+        "features_per_class": len(head.weight) / max(head.n_classes, 1),
+        "features_used": len(head.used()),
+        "comparable": _comparable(bundle, other),
     }
 
 

@@ -64,8 +64,8 @@ def pack_values(values: Floats) -> Packed:
 
 def predictions(head: Head, examples: Examples, packed: Packed) -> Predictions:
     """Predict from the exact and from the shipped numbers; mark rows whose margin the rounding could close."""
-    exact = head.logits(examples.values, examples.features)
-    rounded = Head(head.feature, head.column, head.weight.astype(np.float32), head.intercept.astype(np.float32)).logits(
+    exact = head.scores(examples.values, examples.features)
+    rounded = Head(head.feature, head.column, head.weight.astype(np.float32), head.intercept.astype(np.float32)).scores(
         packed.values(), examples.features
     )
     error = np.abs(exact - rounded).max(1, initial=0.0)
@@ -74,7 +74,7 @@ def predictions(head: Head, examples: Examples, packed: Packed) -> Predictions:
         near = np.abs(exact).min(1) <= error + 1e-9
         return Predictions(predicted, near | differs, int(differs.sum()))
     predicted, differs = exact.argmax(1), exact.argmax(1) != rounded.argmax(1)
-    # Twice the largest change of any logit closes a gap between two of them.
+    # Twice the largest change of any score closes a gap between two of them.
     near = _margin(exact) <= 2 * error + 1e-9
     return Predictions(predicted, near | differs, int(differs.sum()))
 

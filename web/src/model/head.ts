@@ -32,6 +32,12 @@ export class Head {
     return out.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
   }
 
+  weight(place: number, c: number): number {
+    for (let i = this.start[place]; i < this.start[place + 1]; i++)
+      if (this.data.column[i] === c) return this.data.weight[i];
+    return 0;
+  }
+
   isUsed(place: number): boolean {
     return this.start[place + 1] > this.start[place];
   }

@@ -15,8 +15,9 @@ declare global {
   }
 }
 
-const parts = new Map<string, Piece[][]>();
-const ready = new Map<string, Signal<Payload | undefined>>();
+const arrived = new Map<string, Piece[][]>();
+const joined = new Map<string, Signal<Payload | undefined>>();
+const complete = new Map<string, Signal<boolean>>();
 const asked = new Set<string>();
 export const failed = signal<string[]>([]);
 
@@ -30,55 +31,74 @@ function listing(): Record<string, number> {
   return window.clearheadListing ?? {};
 }
 
-export function has(group: string): boolean {
-  return group in listing();
+export function has(name: string): boolean {
+  return Object.hasOwn(listing(), name);
 }
 
-function accept([group, part, pieces]: Push): void {
-  let list = parts.get(group);
-  if (!list) parts.set(group, (list = []));
+function accept([name, part, pieces]: Push): void {
+  const list = slot(arrived, name, () => []);
   list[part] = pieces;
-  const total = listing()[group] ?? 1;
-  if (Array.from({ length: total }, (_, i) => list[i]).every(Boolean)) {
-    slot(group).value = join(list.flat());
-    parts.delete(group);
+  const total = listing()[name] ?? 1;
+  for (let i = 0; i < total; i++) if (!list[i]) return;
+  slot(complete, name, () => signal(false)).value = true;
+}
+
+function slot<T>(map: Map<string, T>, name: string, make: () => T): T {
+  let value = map.get(name);
+  if (value === undefined) map.set(name, (value = make()));
+  return value;
+}
+
+/** Ask for the scripts of a group, once. */
+function fetchParts(name: string): void {
+  if (asked.has(name) || !has(name)) return;
+  asked.add(name);
+  for (let i = 0; i < listing()[name]; i++) {
+    if (arrived.get(name)?.[i]) continue;
+    const script = document.createElement("script");
+    script.src = `data/${name}.${i}.js`;
+    script.onload = () => script.remove();
+    script.onerror = () => (failed.value = [...failed.value, script.src]);
+    document.head.append(script);
   }
 }
 
-function slot(group: string): Signal<Payload | undefined> {
-  let s = ready.get(group);
-  if (!s) ready.set(group, (s = signal<Payload | undefined>(undefined)));
-  return s;
-}
-
-/** The signal of a group; the first call fetches it. */
+/** The signal of a group, joined when it is first asked for; the first call fetches it. */
 export function group<T = Payload>(name: string): Signal<T | undefined> {
-  const s = slot(name);
-  if (!asked.has(name) && has(name)) {
-    asked.add(name);
-    const total = listing()[name];
-    for (let i = 0; i < total; i++) {
-      if (s.peek() || parts.get(name)?.[i]) continue;
-      const script = document.createElement("script");
-      script.src = `data/${name}.${i}.js`;
-      script.onerror = () => (failed.value = [...failed.value, script.src]);
-      document.head.append(script);
-    }
+  fetchParts(name);
+  const out = slot(joined, name, () => signal<Payload | undefined>(undefined));
+  const whole = slot(complete, name, () => signal(false)).value;
+  if (whole && out.peek() === undefined) {
+    out.value = join(arrived.get(name)!.flat());
+    arrived.delete(name);
   }
-  return s as unknown as Signal<T | undefined>;
+  return out as unknown as Signal<T | undefined>;
+}
+
+function completed(name: string): Promise<void> {
+  fetchParts(name);
+  const done = slot(complete, name, () => signal(false));
+  return new Promise((resolve) => {
+    const stop = done.subscribe((value) => {
+      if (!value) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
 }
 
 /** A promise of a group. */
-export function whole<T = Payload>(name: string): Promise<T> {
-  const s = group<T>(name);
-  return new Promise((resolve) => {
-    const stop = s.subscribe((value) => {
-      if (value !== undefined) {
-        resolve(value);
-        queueMicrotask(() => stop());
-      }
-    });
-  });
+export async function whole<T = Payload>(name: string): Promise<T> {
+  await completed(name);
+  return group<T>(name).peek()!;
+}
+
+/** The encoded pieces of a group's arrays, for the worker to decode; they are handed out once. */
+export async function raw(name: string): Promise<string[]> {
+  await completed(name);
+  const pieces = arrived.get(name)!.flat();
+  arrived.delete(name);
+  return pieces.filter(([, kind]) => kind === "a").map(([, , value]) => (value as [string, string])[1]);
 }
 
 function join(pieces: Piece[]): Payload {
@@ -91,7 +111,7 @@ function join(pieces: Piece[]): Payload {
   const out: Payload = Object.create(null);
   for (const [key, { kind, values }] of lists) {
     if (kind === "v") out[key] = values[0];
-    else if (kind === "l") out[key] = (values as unknown[][]).flat(1);
+    else if (kind === "l") out[key] = values.length === 1 ? values[0] : (values as unknown[][]).flat(1);
     else out[key] = decode(values as [string, string][]);
   }
   return out;
@@ -106,12 +126,9 @@ const TYPES = {
 } as const;
 
 function decode(chunks: [string, string][]): ArrayBufferView {
-  const bytes = chunks.map(([, text]) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
-  const all = new Uint8Array(bytes.reduce((n, b) => n + b.length, 0));
+  const texts = chunks.map(([, text]) => atob(text));
+  const all = new Uint8Array(texts.reduce((n, t) => n + t.length, 0));
   let at = 0;
-  for (const b of bytes) {
-    all.set(b, at);
-    at += b.length;
-  }
+  for (const text of texts) for (let i = 0; i < text.length; i++) all[at++] = text.charCodeAt(i);
   return new TYPES[chunks[0][0] as keyof typeof TYPES](all.buffer);
 }

@@ -1,7 +1,7 @@
 // What the pages read: the manifest, the current head, examples, features, values.
 import { computed } from "@preact/signals";
 import { Head } from "./head";
-import { group, whole } from "./load";
+import { group } from "./load";
 import { param } from "./route";
 import type { DenseData, ExamplesData, FeaturesData, HeadData, Manifest } from "./types";
 
@@ -45,21 +45,4 @@ export function placeOf(id: number): number {
 
 export function className(c: number): string {
   return c < 0 ? "unknown" : (info().classes[c] ?? `class ${c}`);
-}
-
-/** The values z of one shipped feature for all examples. */
-export async function column(place: number): Promise<Float32Array> {
-  const { per_block } = info().values;
-  const [block, ex] = await Promise.all([
-    whole<{ q: Uint16Array }>(`values-${Math.floor(place / per_block)}`),
-    whole<ExamplesData>("examples"),
-  ]);
-  const n = info().n_examples;
-  return decodeColumn(block.q, (place % per_block) * n, n, ex.low[place], ex.step[place]);
-}
-
-export function decodeColumn(q: Uint16Array, from: number, n: number, low: number, step: number): Float32Array {
-  const out = new Float32Array(n);
-  for (let i = 0; i < n; i++) out[i] = low + step * q[from + i];
-  return out;
 }

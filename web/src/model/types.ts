@@ -34,6 +34,8 @@ export interface Manifest {
   schema: number;
   title: string;
   kind: "image" | "text" | "array";
+  many_labels: boolean;
+  margin: boolean;
   classes: string[];
   n_features: number;
   feature_names: string[];
@@ -51,11 +53,23 @@ export interface Manifest {
   sample_note: string;
   has_thumbnails: boolean;
   has_removals: boolean;
+  has_network: boolean;
+  against: AgainstSummary | null;
   values: { per_block: number; blocks: number };
   findings: FindingSummary[];
+  mentions: Record<string, number[]>;
   media: Record<string, string>;
   sensitive: boolean;
   provenance: Record<string, unknown>;
+}
+
+export interface AgainstSummary {
+  title: string;
+  verdict: string[];
+  scores: Record<string, number | null>;
+  features_per_class: number;
+  features_used: number;
+  comparable: boolean;
 }
 
 export interface HeadData {
@@ -78,6 +92,10 @@ export interface ExamplesData {
   network: Int32Array;
   row: Int32Array;
   predicted: Int32Array;
+  label_bits?: Uint8Array;
+  network_bits?: Uint8Array;
+  predicted_bits?: Uint8Array;
+  uniform: Uint8Array;
   tie: Uint8Array;
   split: string[];
   uri: string[];

@@ -7,11 +7,15 @@ import { Facts, Section, Waiting } from "../ui/Prose";
 import { SignedBar } from "../ui/WeightBars";
 import { Strip } from "../ui/Thumb";
 import { Explanations } from "../ui/Explanations";
+import { CartButton } from "../ui/CartButton";
+import { useStep } from "../ui/useStep";
 import { percent, plural, short, signed } from "../ui/format";
 
 export function ClassPage({ c }: { c: number }) {
   const m = info();
   const h = head.value;
+  const to = (i: number) => (i >= 0 && i < m.classes.length ? link("class", [i]) : undefined);
+  useStep(to(c - 1), to(c + 1));
   if (!(c >= 0 && c < m.classes.length)) return <h1>There is no such class</h1>;
   if (!h) return <Waiting />;
   const weights = h.byClass[c];
@@ -48,7 +52,7 @@ export function ClassPage({ c }: { c: number }) {
         >
           <ol class="features">
             {weights.slice(0, 60).map((w) => (
-              <FeatureRow key={w.place} w={w} max={max} />
+              <FeatureRow key={w.place} w={w} max={max} c={c} />
             ))}
           </ol>
         </Figure>
@@ -78,20 +82,25 @@ function ClassFacts({ c, weights }: { c: number; weights: Weighted[] }) {
   return <Facts facts={facts} />;
 }
 
-function FeatureRow({ w, max }: { w: Weighted; max: number }) {
+function FeatureRow({ w, max, c }: { w: Weighted; max: number; c: number }) {
   const id = info().shipped[w.place];
   const top = features.value?.top[w.place] ?? [];
   return (
     <li class="feature-row">
-      <div class="feature-head">
+      <div class="feature-name">
         <a href={link("feature", [id])} dir="auto">
           {nameOf(id)}
         </a>
-        <SignedBar value={w.weight} max={max} />
-        <span class={w.weight < 0 ? "num minus" : "num plus"}>{signed(w.weight)}</span>
+        <span class="feature-weight">
+          <SignedBar value={w.weight} max={max} />
+          <span class={w.weight < 0 ? "num minus" : "num plus"}>{signed(w.weight)}</span>
+        </span>
+        <CartButton feature={id} c={c} />
       </div>
-      <Explanations place={w.place} brief />
-      {info().kind !== "array" && <Strip rows={top.slice(0, info().kind === "text" ? 3 : 10)} />}
+      <div>
+        <Explanations place={w.place} brief />
+        {info().kind !== "array" && <Strip rows={top.slice(0, info().kind === "text" ? 3 : 10)} />}
+      </div>
     </li>
   );
 }

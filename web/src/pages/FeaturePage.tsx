@@ -1,8 +1,12 @@
 // One feature: how it is distributed, what activates it, who uses it, what it goes with.
 import { useEffect, useState } from "preact/hooks";
 import { Histogram } from "../charts/Histogram";
-import { className, column, examples, features, head, info, nameOf, placeOf } from "../model/store";
+import { column } from "../model/engine";
+import { className, examples, features, head, info, nameOf, placeOf } from "../model/store";
 import { link, param, set } from "../model/route";
+import { usedFeatures } from "./Features";
+import { CartButton } from "../ui/CartButton";
+import { useStep } from "../ui/useStep";
 import { Explanations } from "../ui/Explanations";
 import { Figure } from "../ui/Figure";
 import { Facts, Section, Waiting } from "../ui/Prose";
@@ -28,6 +32,10 @@ export function FeaturePage({ id }: { id: number }) {
   const values = useColumn(place);
   const f = features.value;
   const h = head.value;
+  const used = usedFeatures();
+  const at = used.indexOf(id);
+  const to = (i: number) => (used[i] === undefined ? undefined : link("feature", [used[i]]));
+  useStep(to(at - 1), to(at + 1));
   if (place < 0)
     return (
       <>
@@ -45,6 +53,7 @@ export function FeaturePage({ id }: { id: number }) {
           <p class="eyebrow">Feature {id}</p>
           <h1 dir="auto">{nameOf(id)}</h1>
         </div>
+        <CartButton feature={id} />
       </header>
       <Facts
         facts={[
@@ -87,7 +96,29 @@ export function FeaturePage({ id }: { id: number }) {
       </Section>
       <Distribution id={id} place={place} values={values} />
       <Neighbours place={place} />
+      <Mentions id={id} />
     </>
+  );
+}
+
+/** Findings whose tables name this feature: suspects, verdicts of people, stability. */
+function Mentions({ id }: { id: number }) {
+  const m = info();
+  const list = m.mentions[id] ?? [];
+  if (!list.length) return null;
+  return (
+    <Section title="Findings that name it">
+      <ul class="finding-list">
+        {list.map((i) => (
+          <li key={i}>
+            <a href={link("finding", [i])}>
+              <strong>{m.findings[i].title}</strong>
+              <span>{m.findings[i].sentence}</span>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }
 

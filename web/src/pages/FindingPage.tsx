@@ -1,17 +1,50 @@
-// Any finding: its sentence, numbers with intervals, tables, pictures and caveats.
+// Any finding: its sentence, numbers with intervals, what is special to its kind, tables, pictures and caveats.
 import { group } from "../model/load";
+import { link } from "../model/route";
 import { info } from "../model/store";
 import type { EstimateData, FindingData, Scalar } from "../model/types";
 import { Figure } from "../ui/Figure";
 import { Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
-import type { Sheet } from "../ui/export";
+import { useStep } from "../ui/useStep";
 import { plural, short } from "../ui/format";
 import { Tree } from "./Provenance";
+import { cellOf } from "./sections/cells";
+import { SPECIAL } from "./sections";
+import { sheetOf } from "./sections/sheet";
+
+export function Findings() {
+  return (
+    <>
+      <header class="page-head">
+        <h1>Findings</h1>
+      </header>
+      <FindingList />
+    </>
+  );
+}
+
+export function FindingList() {
+  return (
+    <ul class="finding-list">
+      {info().findings.map((f, i) => (
+        <li key={i}>
+          <a href={link("finding", [i])}>
+            <strong>{f.title}</strong>
+            <span>{f.sentence}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
 
 export function FindingPage({ index }: { index: number }) {
-  const summary = info().findings[index];
+  const list = info().findings;
+  const summary = list[index];
   const data = group<FindingData>(`finding-${index}`).value;
+  const to = (i: number) => (list[i] ? link("finding", [i]) : undefined);
+  useStep(to(index - 1), to(index + 1));
   if (!summary) return <h1>There is no such finding</h1>;
   return (
     <>
@@ -29,10 +62,11 @@ export function FindingPage({ index }: { index: number }) {
 
 export function FindingBody({ data }: { data: FindingData }) {
   const numbers = Object.entries(data.numbers);
-  const settings = Object.keys(data.settings).length > 0;
+  const Special = Object.hasOwn(SPECIAL, data.kind) ? SPECIAL[data.kind] : undefined;
   return (
     <>
       {numbers.length > 0 && <Numbers numbers={numbers} />}
+      {Special && <Special data={data} />}
       <Media data={data} />
       {Object.keys(data.tables).map((name) => (
         <FindingTable key={name} data={data} name={name} />
@@ -46,7 +80,7 @@ export function FindingBody({ data }: { data: FindingData }) {
           </ul>
         </Section>
       )}
-      {settings && (
+      {Object.keys(data.settings).length > 0 && (
         <details class="settings">
           <summary>Settings</summary>
           <Tree value={data.settings} />
@@ -56,11 +90,11 @@ export function FindingBody({ data }: { data: FindingData }) {
   );
 }
 
-export function isEstimate(v: Scalar | EstimateData): v is EstimateData {
+function isEstimate(v: Scalar | EstimateData): v is EstimateData {
   return v !== null && typeof v === "object" && "low" in v;
 }
 
-export function Numbers({ numbers }: { numbers: [string, Scalar | EstimateData][] }) {
+function Numbers({ numbers }: { numbers: [string, Scalar | EstimateData][] }) {
   return (
     <dl class="facts">
       {numbers.map(([name, v]) => (
@@ -85,12 +119,6 @@ function Interval({ v }: { v: EstimateData }) {
   );
 }
 
-export function sheetOf(data: FindingData, name: string): Sheet {
-  const { columns } = data.tables[name];
-  const lists = columns.map((c) => (data as unknown as Record<string, Scalar[]>)[`table/${name}/${c}`] ?? []);
-  return { columns, rows: (lists[0] ?? []).map((_, i) => lists.map((l) => l[i])) };
-}
-
 function FindingTable({ data, name }: { data: FindingData; name: string }) {
   const sheet = sheetOf(data, name);
   return (
@@ -102,7 +130,7 @@ function FindingTable({ data, name }: { data: FindingData; name: string }) {
         shown
         sheet={() => sheet}
       >
-        <Table sheet={sheet} label={name} units={data.tables[name].units} />
+        <Table sheet={sheet} label={name} units={data.tables[name].units} cell={cellOf} />
       </Figure>
     </Section>
   );
@@ -113,8 +141,8 @@ function Media({ data }: { data: FindingData }) {
   if (!pictures.length) return null;
   return (
     <div class="media">
-      {pictures.map(([name, src]) => (
-        <figure>
+      {pictures.slice(0, 200).map(([name, src]) => (
+        <figure key={name}>
           <img src={src} alt={name.replaceAll("_", " ")} loading="lazy" />
           <figcaption>{name.replaceAll("_", " ")}</figcaption>
         </figure>

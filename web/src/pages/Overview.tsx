@@ -9,6 +9,7 @@ import { Facts, Section } from "../ui/Prose";
 import { pick } from "../ui/PathSlider";
 import { percent, plural, short, wilson } from "../ui/format";
 import { ClassCards } from "./Classes";
+import { FindingList } from "./FindingPage";
 
 export function Overview() {
   const m = info();
@@ -29,7 +30,11 @@ export function Overview() {
         <ClassCards limit={12} />
       </Section>
       <PerClass />
-      {m.findings.length > 0 && <FindingList />}
+      {m.findings.length > 0 && (
+        <Section title="What was found">
+          <FindingList />
+        </Section>
+      )}
       <Certificate />
     </>
   );
@@ -175,23 +180,6 @@ function PerClass() {
           alt={`Histogram: classes use between ${Math.min(...per)} and ${top} features.`}
         />
       </Figure>
-    </Section>
-  );
-}
-
-function FindingList() {
-  return (
-    <Section title="What was found">
-      <ul class="finding-list">
-        {info().findings.map((f, i) => (
-          <li>
-            <a href={link("finding", [i])}>
-              <strong>{f.title}</strong>
-              <span>{f.sentence}</span>
-            </a>
-          </li>
-        ))}
-      </ul>
     </Section>
   );
 }

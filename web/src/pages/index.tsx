@@ -1,34 +1,34 @@
-// Which address shows which page, and which tabs there are.
+// Which address shows which page.
 import type { ComponentChild } from "preact";
 import type { Route } from "../model/route";
 import { Classes } from "./Classes";
 import { ClassPage } from "./ClassPage";
+import { Compare } from "./Compare";
+import { Confusion } from "./Confusion";
+import { EditPage } from "./Edit";
+import { ExamplePage } from "./ExamplePage";
 import { FeaturePage } from "./FeaturePage";
-import { FindingPage } from "./FindingPage";
+import { Features } from "./Features";
+import { FindingPage, Findings } from "./FindingPage";
+import { Mistakes } from "./Mistakes";
 import { Overview } from "./Overview";
+import { PairPage } from "./PairPage";
 import { Provenance } from "./Provenance";
-
-interface Tab {
-  title: string;
-  page: string;
-  args: (string | number)[];
-  pages: string[];
-}
-
-export function tabs(): Tab[] {
-  return [
-    { title: "Overview", page: "overview", args: [], pages: ["overview"] },
-    { title: "Classes", page: "classes", args: [], pages: ["classes", "class"] },
-    { title: "Provenance", page: "provenance", args: [], pages: ["provenance"] },
-  ];
-}
 
 const PAGES: Record<string, (route: Route) => ComponentChild> = {
   overview: () => <Overview />,
   classes: () => <Classes />,
   class: ({ args }) => <ClassPage key={args[0]} c={Number(args[0])} />,
+  features: () => <Features />,
   feature: ({ args }) => <FeaturePage key={args[0]} id={Number(args[0])} />,
+  confusion: () => <Confusion />,
+  pair: ({ args }) => <PairPage key={args.join()} a={Number(args[0])} b={Number(args[1])} />,
+  mistakes: () => <Mistakes />,
+  example: ({ args }) => <ExamplePage key={args[0]} i={Number(args[0])} />,
+  findings: () => <Findings />,
   finding: ({ args }) => <FindingPage key={args[0]} index={Number(args[0])} />,
+  edit: () => <EditPage />,
+  compare: () => <Compare />,
   provenance: () => <Provenance />,
 };
 

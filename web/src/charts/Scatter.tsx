@@ -1,0 +1,79 @@
+// Dots that can be followed.
+import { useState } from "preact/hooks";
+import { extent, linear } from "./scale";
+import { short } from "../ui/format";
+import { useWidth } from "./useWidth";
+
+interface Props {
+  points: { x: number; y: number; name: string; href?: string }[];
+  xLabel: string;
+  yLabel: string;
+  format?: (y: number) => string;
+  alt: string;
+}
+
+const HEIGHT = 360;
+
+export function Scatter({ points, xLabel, yLabel, format = short, alt }: Props) {
+  const [ref, width] = useWidth();
+  const [hover, setHover] = useState<number | null>(null);
+  const pad = { left: 52, right: 16, top: 22, bottom: 46 };
+  const xs = extent(points.map((p) => p.x));
+  const ys = extent(points.map((p) => p.y));
+  const x = linear([Math.min(xs[0], 0), xs[1]], [pad.left + 6, width - pad.right]);
+  const y = linear([Math.min(ys[0], 0), ys[1]], [HEIGHT - pad.bottom - 4, pad.top]);
+  const nearest = (event: PointerEvent) => {
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+    let best: number | null = null;
+    let least = 18 ** 2;
+    points.forEach((p, i) => {
+      const d = (x(p.x) - px) ** 2 + (y(p.y) - py) ** 2;
+      if (d < least) [best, least] = [i, d];
+    });
+    setHover(best);
+  };
+  const picked = hover == null ? null : points[hover];
+  return (
+    <div ref={ref} class="chart">
+      <svg
+        width={width}
+        height={HEIGHT}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
+        role="img"
+        aria-label={alt}
+        class={picked?.href ? "pick" : ""}
+        onPointerMove={nearest}
+        onPointerLeave={() => setHover(null)}
+        onClick={() => picked?.href && (location.hash = picked.href)}
+      >
+        {y.ticks.map((t) => (
+          <g>
+            <line class="grid" x1={pad.left} x2={width - pad.right} y1={y(t)} y2={y(t)} />
+            <text class="tick" x={pad.left - 10} y={y(t) + 4} text-anchor="end">
+              {format(t)}
+            </text>
+          </g>
+        ))}
+        {x.ticks.map((t) => (
+          <text class="tick" x={x(t)} y={HEIGHT - pad.bottom + 20} text-anchor="middle">
+            {short(t)}
+          </text>
+        ))}
+        <text class="axis" x={pad.left} y={HEIGHT - 6}>
+          {xLabel}
+        </text>
+        <text class="axis" x={0} y={10}>
+          {yLabel}
+        </text>
+        {points.map((p, i) => (
+          <circle key={i} class="dot" cx={x(p.x)} cy={y(p.y)} r={3.5} />
+        ))}
+        {picked && <circle class="hover" cx={x(picked.x)} cy={y(picked.y)} r={5} />}
+      </svg>
+      <p class="readout" dir="auto">
+        {picked?.name ?? " "}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,62 @@
+// Cells that know what they name: a feature, a class, an example.
+import type { ComponentChildren } from "preact";
+import { link } from "../../model/route";
+import { className, examples, info, nameOf } from "../../model/store";
+import type { Scalar } from "../../model/types";
+import { plain } from "../../ui/Table";
+import { Thumb } from "../../ui/Thumb";
+
+const FEATURE = /(^|_)(features?|feature_id)$/;
+const CLASS = /^(class|truth|true|label|target|predicted|prediction|class_[ab12]|.*_class|first|second|from|to)$/;
+const ROW = /^(rows?|examples?|images?|sentences?|index)$|_(rows?|examples?|images?)$/;
+
+/** Where a row of the feature table lies among the shipped examples, or −1. */
+export function shippedRow(row: number): number {
+  return examples.value ? examples.value.row.indexOf(row) : -1;
+}
+
+function each(value: Scalar | undefined, one: (v: number) => ComponentChildren): ComponentChildren {
+  if (Array.isArray(value)) return <span class="cell-list">{(value as unknown[]).slice(0, 12).map((v) => one(v as number))}</span>;
+  return one(value as number);
+}
+
+function whole(value: Scalar | undefined): boolean {
+  const list = Array.isArray(value) ? value : [value];
+  return list.length > 0 && list.every((v) => Number.isInteger(v) && (v as number) >= 0);
+}
+
+export function FeatureLink({ id }: { id: number }) {
+  return (
+    <a href={link("feature", [id])} dir="auto">
+      {nameOf(id)}
+    </a>
+  );
+}
+
+export function cellOf(column: string, value: Scalar | undefined): ComponentChildren {
+  if (FEATURE.test(column) && whole(value) && most(value) < info().n_features) return each(value, (id) => <FeatureLink id={id} />);
+  if (CLASS.test(column) && whole(value) && most(value) < info().classes.length)
+    return each(value, (c) => (
+      <a href={link("class", [c])} dir="auto">
+        {className(c)}
+      </a>
+    ));
+  if (CLASS.test(column) && typeof value === "string" && info().classes.includes(value))
+    return (
+      <a href={link("class", [info().classes.indexOf(value)])} dir="auto">
+        {value}
+      </a>
+    );
+  if (ROW.test(column) && whole(value)) return each(value, (row) => <RowCell row={row} />);
+  return <span dir="auto">{plain(column, value)}</span>;
+}
+
+function most(value: Scalar | undefined): number {
+  return Math.max(...((Array.isArray(value) ? value : [value]) as number[]));
+}
+
+function RowCell({ row }: { row: number }) {
+  const i = shippedRow(row);
+  if (i < 0) return <span>{row} </span>;
+  return info().kind === "array" ? <a href={link("example", [i])}>{row}</a> : <Thumb row={i} />;
+}
