@@ -82,6 +82,7 @@ class Backbone:
         model = _placed(model, device)
         kind = kind or ("text" if example and isinstance(example[0], str) else _guess_kind(preprocess))
         batch = _moved(preprocess(list(example) if example is not None else _made_up(kind)), device_of(model))
+        _try_out(model, batch)
         if encoder:
             feature_layer = OUTPUT
         head = _head(model, batch, feature_layer, head_layer)
@@ -144,9 +145,10 @@ def load_backbone(
     feature_layer: str | None = None,
     head_layer: str | None = None,
     encoder: bool = False,
+    example: Sequence[Any] | None = None,
     device: str | torch.device | None = None,
 ) -> Backbone:
-    """A backbone from a spec.
+    """A backbone from a spec; ``example`` is a few inputs of the user's own on which the head is proved.
 
     - ``path.py:function`` or ``package.module:function`` returning a `Backbone`, ``(module, preprocess)`` or
       ``(module, preprocess, class_names)``;
@@ -154,6 +156,7 @@ def load_backbone(
       last take local weights after an @: ``torchvision:resnet50@weights.safetensors``.
     """
     layers: dict[str, Any] = {"feature_layer": feature_layer, "head_layer": head_layer, "encoder": encoder}
+    layers["example"] = example
     text = str(spec)
     if isinstance(spec, Backbone):
         returned: Any = spec
@@ -205,6 +208,7 @@ def _relocated(backbone: Backbone, layers: dict[str, Any], device: str | torch.d
             feature_layer=layers["feature_layer"],
             head_layer=layers["head_layer"],
             encoder=layers["encoder"],
+            example=layers["example"],
         )
     if device is not None:
         _placed(backbone.model, device)
@@ -219,6 +223,18 @@ def _head(model: nn.Module, batch: Any, feature_layer: str | None, head_layer: s
     if head_layer is None:
         return None
     return heads.joined(model, batch, feature_layer, head_layer)
+
+
+def _try_out(model: nn.Module, batch: Any) -> None:
+    try:
+        with torch.no_grad():
+            heads.forward(model, batch)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ModelError(
+            "the network does not take what the preprocessing makes",
+            got=f"{type(error).__name__}: {str(error)[:300]}",
+            fix="let the preprocessing bring every example to the network's size, or pass example=[one of yours]",
+        ) from error
 
 
 def _placed(model: nn.Module, device: str | torch.device | None) -> nn.Module:
