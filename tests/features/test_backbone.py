@@ -203,3 +203,31 @@ def test_predictions():
     assert predict(logits).tolist() == [1, 0]
     assert predict(logits, many=True).tolist() == [[0, 1], [1, 1]]
     assert predict(logits[:, :1]).tolist() == [0, 1]
+
+
+class Causal(nn.Module):
+    """A head on every token, of which the last that is not padding makes the logits."""
+
+    def __init__(self, which: str) -> None:
+        super().__init__()
+        self.embed, self.score, self.which = nn.Embedding(50, 6), nn.Linear(6, 3), which
+
+    def forward(self, input_ids, attention_mask):
+        logits = self.score(self.embed(input_ids).cumsum(1))
+        last = attention_mask.sum(1) - 1
+        return logits[:, 0] if self.which == "first" else logits[torch.arange(len(last)), last]
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_a_head_on_every_token(which):
+    def tokens(texts):
+        lengths = torch.tensor([len(t) % 5 + 1 for t in texts])
+        mask = (torch.arange(5) < lengths[:, None]).long()
+        return {"input_ids": torch.arange(5 * len(texts)).view(-1, 5) % 50, "attention_mask": mask}
+
+    found = Backbone.from_module(Causal(which), tokens, kind="text")
+    assert found.tokens == which
+    batch = tokens(["a", "bcd", "efghi"])
+    features, logits = found.features_and_logits(batch)
+    torch.testing.assert_close(features @ found.weight.T + found.bias, logits)
+    torch.testing.assert_close(found.features(batch), features)

@@ -36,6 +36,7 @@ class Backbone:
     class_names : names of the network's own classes ([] if unknown).
     key : content key of weights, layers and preprocessing.
     source : the spec it was loaded from.
+    tokens : which token's vector the feature is where the head sees several: "mean", "first" or "last".
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class Backbone:
         class_names: Sequence[str] = (),
         key: str = "",
         source: str = "",
+        tokens: str = "mean",
     ) -> None:
         self.model, self.preprocess, self.kind = model, preprocess, kind
         self.feature_layer, self.head_layer = layers
         self.identity_error, self.n_features = identity_error, n_features
-        self.class_names, self.key, self.source = list(class_names), key, source
+        self.class_names, self.key, self.source, self.tokens = list(class_names), key, source, tokens
         head = None if self.head_layer is None else model.get_submodule(self.head_layer)
         matrix: tuple[Tensor | None, Tensor | None] = (None, None) if head is None else heads.matrix_of(head)
         self.weight, self.bias = matrix
@@ -95,6 +97,7 @@ class Backbone:
             n_features=0,
             class_names=class_names,
             source=source,
+            tokens="mean" if head is None else head.tokens,
         )
         with torch.no_grad():
             made.n_features = made.features(batch).shape[1]
@@ -132,7 +135,8 @@ class Backbone:
         inputs = _moved(inputs, self.device)
         if self.feature_layer == OUTPUT:
             return heads.pooled(heads.main_output(heads.forward(self.model, inputs))), None
-        return heads.run_to(self.model, inputs, self.feature_layer, self.head_layer, stop=stop)
+        place = (self.feature_layer, self.head_layer)
+        return heads.run_to(self.model, inputs, *place, stop=stop, tokens=self.tokens)
 
     def __repr__(self) -> str:
         head = "no head" if self.weight is None else f"head {self.head_layer!r} {tuple(self.weight.shape)}"

@@ -24,6 +24,7 @@ class Candidate:
     """A linear layer with one output a class: its path, its input f, and how far W·f + b is from the logits.
 
     ``error`` is max |W·f + b − logits| / max |logits|; infinite if the shapes do not fit, and ``note`` says why.
+    ``tokens`` says which token's vector is f where the layer sees several: "mean", "first" or "last".
     """
 
     layer: str
@@ -31,6 +32,7 @@ class Candidate:
     error: float
     tolerance: float
     note: str = ""
+    tokens: str = "mean"
 
     @property
     def holds(self) -> bool:
@@ -105,12 +107,28 @@ def _remember(seen: dict[str, Tensor], name: str, value: Any) -> None:
         seen[name] = value
 
 
-def pooled(value: Tensor, kernel: tuple[int, ...] = ()) -> Tensor:
-    """(n, p) from a layer's value: a map (n, p, h, w) or tokens (n, t, p) become their mean, which a linear layer
-    commutes with; a map that one kernel covers whole is flattened instead."""
+TOKENS = ("mean", "first", "last")
+
+
+def pooled(value: Tensor, kernel: tuple[int, ...] = (), *, tokens: str = "mean", inputs: Any = None) -> Tensor:
+    """(n, p) from a layer's value.
+
+    A map (n, p, h, w) becomes its mean, which a linear layer commutes with (or is flattened, where one ``kernel``
+    covers it whole); tokens (n, t, p) become their mean, the first, or the last that ``inputs`` does not mask.
+    """
     if value.ndim == 4:
         return value.flatten(1) if tuple(value.shape[2:]) == kernel else value.mean((2, 3))
-    return value.mean(1) if value.ndim == 3 else value
+    if value.ndim != 3 or tokens == "mean":
+        return value.mean(1) if value.ndim == 3 else value
+    return value[:, 0] if tokens == "first" else value[torch.arange(len(value)), _last_token(value, inputs)]
+
+
+def _last_token(value: Tensor, inputs: Any) -> Tensor:
+    mask = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
+    if mask is None:
+        return torch.full((len(value),), value.shape[1] - 1, device=value.device)
+    place: Tensor = mask.to(value.device) * torch.arange(1, mask.shape[1] + 1, device=value.device)
+    return place.argmax(1)
 
 
 def matrix_of(module: nn.Module) -> tuple[Tensor, Tensor | None]:
@@ -136,7 +154,7 @@ def candidates(model: nn.Module, inputs: Any, head_layer: str | None = None) -> 
             named = {head_layer: layer(model, head_layer, "--head-layer")}
         with recorded(named) as seen:
             logits = main_output(forward(model, inputs))
-        return [_judge(name, named[name], value, logits) for name, value in seen.items()]
+        return [_judge(name, named[name], value, logits, inputs) for name, value in seen.items()]
 
 
 def _fits(module: nn.Module, k: int) -> bool:
@@ -145,23 +163,30 @@ def _fits(module: nn.Module, k: int) -> bool:
     return isinstance(module, nn.Linear) and module.out_features == k
 
 
-def _judge(name: str, module: nn.Module, value: Tensor, logits: Tensor) -> Candidate:
+def _judge(name: str, module: nn.Module, value: Tensor, logits: Tensor, inputs: Any) -> Candidate:
     tolerance = TOLERANCE.get(logits.dtype, 1e-4)
     if not isinstance(module, Linear):
         return Candidate(name, 0, float("inf"), tolerance, f"is a {type(module).__name__}, not a linear layer")
+    ways = TOKENS if value.ndim == 3 else TOKENS[:1]
+    tried = [_fit(name, module, value, logits, inputs, tokens, tolerance) for tokens in ways]
+    return min(tried, key=lambda c: c.error)
+
+
+def _fit(
+    name: str, module: Linear, value: Tensor, logits: Tensor, inputs: Any, tokens: str, tolerance: float
+) -> Candidate:
     kernel = tuple(module.kernel_size) if isinstance(module, nn.Conv2d) else ()
-    f, (weight, bias) = pooled(value, kernel), matrix_of(module)
+    f, (weight, bias) = pooled(value, kernel, tokens=tokens, inputs=inputs), matrix_of(module)
     if f.ndim != 2 or f.shape[1] != weight.shape[1] or len(f) != len(logits):
-        return Candidate(
-            name, weight.shape[1], float("inf"), tolerance, f"takes an input of shape {tuple(value.shape)}"
-        )
-    if weight.shape[0] != logits.shape[1]:
-        return Candidate(
-            name, f.shape[1], float("inf"), tolerance, f"has {weight.shape[0]} outputs, not {logits.shape[1]}"
-        )
-    made = nn.functional.linear(f.double(), weight.double(), None if bias is None else bias.double())
-    error = float((made - logits.double()).abs().max() / logits.abs().max().double().clamp(min=1e-12))
-    return Candidate(name, f.shape[1], error, tolerance, "" if error <= tolerance else "W·f + b is not the logits")
+        note = f"takes an input of shape {tuple(value.shape)}"
+    elif weight.shape[0] != logits.shape[1]:
+        note = f"has {weight.shape[0]} outputs, not {logits.shape[1]}"
+    else:
+        made = nn.functional.linear(f.double(), weight.double(), None if bias is None else bias.double())
+        error = float((made - logits.double()).abs().max() / logits.abs().max().double().clamp(min=1e-12))
+        note = "" if error <= tolerance else "W·f + b is not the logits"
+        return Candidate(name, f.shape[1], error, tolerance, note, tokens)
+    return Candidate(name, weight.shape[1], float("inf"), tolerance, note)
 
 
 def find_head(model: nn.Module, inputs: Any, head_layer: str | None = None) -> Candidate:
@@ -195,7 +220,13 @@ class _Reached(Exception):  # noqa: N818 - not an error: it ends a forward pass 
 
 
 def run_to(
-    model: nn.Module, inputs: Any, feature_layer: str | None, head_layer: str | None, *, stop: bool
+    model: nn.Module,
+    inputs: Any,
+    feature_layer: str | None,
+    head_layer: str | None,
+    *,
+    stop: bool,
+    tokens: str = "mean",
 ) -> tuple[Tensor, Tensor | None]:
     """((n, p) feature, (n, k) output or None): the feature layer's output, or without one the head's input.
 
@@ -211,7 +242,7 @@ def run_to(
         output = main_output(forward(model, inputs))
     if place not in seen:
         raise ModelError(f"the layer {place!r} was not called in the forward pass", fix="name another layer")
-    return pooled(seen[place], kernel), output
+    return pooled(seen[place], kernel, tokens=tokens, inputs=inputs), output
 
 
 @contextlib.contextmanager
@@ -231,7 +262,7 @@ def joined(model: nn.Module, inputs: Any, feature_layer: str, head_layer: str) -
     with torch.no_grad():
         features, logits = run_to(model, inputs, feature_layer, None, stop=False)
         assert logits is not None
-        found = _judge(head_layer, layer(model, head_layer, "--head-layer"), features, logits)
+        found = _judge(head_layer, layer(model, head_layer, "--head-layer"), features, logits, inputs)
     if not found.holds:
         raise ModelError(
             f"{head_layer!r} does not make the logits from the output of {feature_layer!r}",

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from clearhead.core.artifacts import read_json
 from clearhead.core.errors import ModelError
 from clearhead.features.backbone import Backbone
 from clearhead.features.spec import require
@@ -79,13 +80,20 @@ def _text(
     transformers: Any, name: str, config: Any, model: nn.Module, classes: list[str], *, encoder: bool = False
 ) -> Backbone:
     tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    longest = min(getattr(config, "max_position_embeddings", 512), 512, tokenizer.model_max_length)
-    # RoBERTa numbers its positions from padding_idx + 1.
-    longest -= 2 if "roberta" in type(model).__name__.lower() and longest > 2 and longest % 512 else 0
-    preprocess = TextPreprocess(tokenizer, int(longest))
+    preprocess = TextPreprocess(tokenizer, _longest(name, config, tokenizer))
     return Backbone.from_module(
         model, preprocess, kind="text", encoder=encoder, class_names=classes, source=f"hf:{name}"
     )
+
+
+def _longest(name: str, config: Any, tokenizer: Any) -> int:
+    """Tokens that the network takes: at most 512, or what a sentence encoder's folder says."""
+    positions = getattr(config, "max_position_embeddings", 512)
+    if "roberta" in config.model_type:
+        positions -= 2  # it numbers its positions from padding_idx + 1
+    described = Path(name) / "sentence_bert_config.json"
+    said = read_json(described).get("max_seq_length") if described.is_file() else None
+    return int(min(positions, 512, tokenizer.model_max_length, said or 512))
 
 
 def _image(transformers: Any, name: str, model: nn.Module, classes: list[str], *, encoder: bool = False) -> Backbone:
@@ -123,8 +131,6 @@ def _first_token(transformers: Any, name: str, config: Any) -> nn.Module:
 
 def _sentence_settings(folder: Path) -> dict[str, bool]:
     """How a sentence-transformers folder pools and whether it normalises."""
-    from clearhead.core.artifacts import read_json
-
     if not (folder / "modules.json").is_file():
         return {}
     kinds = [str(module["type"]).rsplit(".", 1)[-1] for module in read_json(folder / "modules.json")]
