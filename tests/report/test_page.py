@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clearhead.core.errors import InputError, UntrustedError
+from clearhead.core.errors import InputError, SettingError, UntrustedError
 from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.report.bundle import Bundle
 from clearhead.report.page import write_report
@@ -69,3 +69,25 @@ def test_a_picture_of_no_known_kind_is_refused(make_bundle: Make, tmp_path: Path
 def test_a_selected_head_that_is_not_there(make_bundle: Make) -> None:
     with pytest.raises(InputError, match="not among"):
         make_bundle(selected=99)
+
+
+def test_one_file_holds_everything(digits: Bundle, tmp_path: Path) -> None:
+    index = write_report(digits, tmp_path, single_file=True)
+    assert [f.name for f in tmp_path.iterdir()] == ["index.html"]
+    text = index.read_text()
+    assert "data:image/png;base64," in text
+    assert "'self'" not in text.partition("</head>")[0]
+    assert text.count("<script>") == text.count("</script>")
+
+
+def test_a_large_single_file_is_warned_of_and_a_huge_one_refused(
+    make_bundle: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clearhead.report.page.WARN_BYTES", 1000)
+    with pytest.warns(UserWarning, match="faster"):
+        write_report(make_bundle(), tmp_path, single_file=True)
+    monkeypatch.setattr("clearhead.report.page.MOST_BYTES", 1000)
+    with pytest.raises(SettingError, match="too large"):
+        write_report(make_bundle(), tmp_path, single_file=True)
+    with pytest.warns(UserWarning, match="faster"):
+        write_report(make_bundle(), tmp_path, single_file=True, force=True)

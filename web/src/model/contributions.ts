@@ -36,8 +36,8 @@ export function parts(head: Head, z: Float32Array, guess: number, other: number)
     if (!p) out.set(place, (p = { place, forGuess: 0, forOther: 0 }));
     return p;
   };
-  for (const w of head.byClass[guess]) at(w.place).forGuess += w.weight * z[w.place];
-  if (other !== guess) for (const w of head.byClass[other]) at(w.place).forOther += w.weight * z[w.place];
+  for (const w of head.ofClass(guess)) at(w.place).forGuess += w.weight * z[w.place];
+  if (other !== guess) for (const w of head.ofClass(other)) at(w.place).forOther += w.weight * z[w.place];
   const gap = (p: Part) => Math.abs(p.forGuess - p.forOther);
   return [...out.values()].sort((a, b) => gap(b) - gap(a));
 }
@@ -73,7 +73,7 @@ export function flipping(head: Head, z: Float32Array, guess: number): { places: 
 /** For a label of its own: the fewest features whose removal changes the sign of its score. */
 export function turning(head: Head, z: Float32Array, c: number): number[] | null {
   let score = head.data.intercept[c];
-  const gifts = head.byClass[c].map((w) => ({ place: w.place, gift: w.weight * z[w.place] }));
+  const gifts = head.ofClass(c).map((w) => ({ place: w.place, gift: w.weight * z[w.place] }));
   score += gifts.reduce((s, g) => s + g.gift, 0);
   const sign = score > 0 ? 1 : -1;
   const taken = [];

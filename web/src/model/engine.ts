@@ -98,8 +98,10 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 async function hold(name: string): Promise<Scores | undefined> {
   if (held === name) return undefined;
   await blocks();
+  performance.mark("clearhead:first-pass");
   const { feature, column: columns, weight, intercept } = await whole<HeadData>(name);
   const scores = scoresOf(await ask({ t: "head", feature, column: columns, weight, intercept }));
+  performance.measure("clearhead:first-pass", "clearhead:first-pass");
   held = name;
   return scores;
 }
@@ -111,7 +113,10 @@ export function score(name: string, changes: Changes = NONE): Promise<Scores> {
   return inTurn(async () => {
     const fresh = await hold(name);
     if (fresh && !changes.place.length) return fresh;
-    return scoresOf(await ask({ t: "edit", ...changes }));
+    performance.mark("clearhead:edit");
+    const scores = scoresOf(await ask({ t: "edit", ...changes }));
+    performance.measure("clearhead:edit", "clearhead:edit");
+    return scores;
   });
 }
 

@@ -2,7 +2,10 @@
 import type { HeadData, Weighted } from "./types";
 
 export class Head {
-  readonly byClass: Weighted[][];
+  private lists: Weighted[][];
+  private sorted = new Set<number>();
+  /** The largest weight of each feature, by magnitude. */
+  readonly largest: Float32Array;
   private start: Int32Array;
 
   constructor(
@@ -10,14 +13,25 @@ export class Head {
     nFeatures: number,
   ) {
     const k = data.intercept.length;
-    this.byClass = Array.from({ length: k }, () => []);
+    this.lists = Array.from({ length: k }, () => []);
     this.start = new Int32Array(nFeatures + 1);
+    this.largest = new Float32Array(nFeatures);
     for (let i = 0; i < data.weight.length; i++) {
-      this.byClass[data.column[i]].push({ place: data.feature[i], weight: data.weight[i] });
+      this.lists[data.column[i]].push({ place: data.feature[i], weight: data.weight[i] });
       this.start[data.feature[i] + 1]++;
+      this.largest[data.feature[i]] = Math.max(this.largest[data.feature[i]], Math.abs(data.weight[i]));
     }
     for (let j = 0; j < nFeatures; j++) this.start[j + 1] += this.start[j];
-    for (const list of this.byClass) list.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+  }
+
+  /** The features of a class, largest weight by magnitude first. */
+  ofClass(c: number): Weighted[] {
+    const list = this.lists[c] ?? [];
+    if (!this.sorted.has(c)) {
+      list.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+      this.sorted.add(c);
+    }
+    return list;
   }
 
   get nClasses(): number {
@@ -38,7 +52,8 @@ export class Head {
     return 0;
   }
 
-  isUsed(place: number): boolean {
-    return this.start[place + 1] > this.start[place];
+  /** How many classes use a feature. */
+  count(place: number): number {
+    return this.start[place + 1] - this.start[place];
   }
 }

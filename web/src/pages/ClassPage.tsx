@@ -1,6 +1,6 @@
 // One class: its features as signed bars, each with what it responds to; the dense layer beside it.
 import { dense, examples, features, head, headIndex, info, nameOf } from "../model/store";
-import { link } from "../model/route";
+import { link, param, set } from "../model/route";
 import type { Weighted } from "../model/types";
 import { Figure } from "../ui/Figure";
 import { Facts, Section, Waiting } from "../ui/Prose";
@@ -11,6 +11,8 @@ import { CartButton } from "../ui/CartButton";
 import { useStep } from "../ui/useStep";
 import { percent, plural, short, signed } from "../ui/format";
 
+const STEP = 25;
+
 export function ClassPage({ c }: { c: number }) {
   const m = info();
   const h = head.value;
@@ -18,8 +20,9 @@ export function ClassPage({ c }: { c: number }) {
   useStep(to(c - 1), to(c + 1));
   if (!(c >= 0 && c < m.classes.length)) return <h1>There is no such class</h1>;
   if (!h) return <Waiting />;
-  const weights = h.byClass[c];
+  const weights = h.ofClass(c);
   const max = Math.max(...weights.map((w) => Math.abs(w.weight)), 0);
+  const limit = Number(param("n")) || STEP;
   return (
     <>
       <header class="page-head">
@@ -51,10 +54,15 @@ export function ClassPage({ c }: { c: number }) {
           })}
         >
           <ol class="features">
-            {weights.slice(0, 60).map((w) => (
+            {weights.slice(0, limit).map((w) => (
               <FeatureRow key={w.place} w={w} max={max} c={c} />
             ))}
           </ol>
+          {weights.length > limit && (
+            <button class="more" onClick={() => set({ n: String(limit + 4 * STEP) })}>
+              {weights.length - limit} more
+            </button>
+          )}
         </Figure>
       </Section>
       {m.dense && <DenseBeside c={c} weights={weights} />}
@@ -99,7 +107,7 @@ function FeatureRow({ w, max, c }: { w: Weighted; max: number; c: number }) {
       </div>
       <div>
         <Explanations place={w.place} brief />
-        {info().kind !== "array" && <Strip rows={top.slice(0, info().kind === "text" ? 3 : 10)} />}
+        {info().kind !== "array" && <Strip line rows={top.slice(0, info().kind === "text" ? 3 : 12)} />}
       </div>
     </li>
   );

@@ -51,7 +51,7 @@ function Cards({ list }: { list: number[] }) {
 
 function Card({ c }: { c: number }) {
   const m = info();
-  const weights = head.value?.byClass[c] ?? [];
+  const weights = head.value?.ofClass(c) ?? [];
   const max = Math.max(...weights.map((w) => Math.abs(w.weight)), 0);
   return (
     <a class="card" href={link("class", [c])}>
@@ -71,7 +71,7 @@ function Card({ c }: { c: number }) {
 function Mosaic({ c }: { c: number }) {
   const f = features.value;
   const ex = examples.value;
-  const weights = (head.value?.byClass[c] ?? []).filter((w) => w.weight > 0).slice(0, 4);
+  const weights = (head.value?.ofClass(c) ?? []).filter((w) => w.weight > 0).slice(0, 4);
   const seen = new Set<number>();
   const rows: number[] = [];
   if (f && ex)

@@ -129,8 +129,8 @@ function Weights({ name }: { name: string }) {
   const sheet = {
     columns: ["class", "features before", "features after", "gained", "lost", "weight moved"],
     rows: classes.map((_, c) => {
-      const x = new Map(before.byClass[c].map((w) => [w.place, w.weight]));
-      const y = new Map(after.byClass[c].map((w) => [w.place, w.weight]));
+      const x = new Map(before.ofClass(c).map((w) => [w.place, w.weight]));
+      const y = new Map(after.ofClass(c).map((w) => [w.place, w.weight]));
       const all = new Set([...x.keys(), ...y.keys()]);
       let moved = 0;
       all.forEach((p) => (moved += Math.abs((x.get(p) ?? 0) - (y.get(p) ?? 0))));

@@ -44,7 +44,7 @@ export interface PairRow {
 /** Pairs of classes: how often one is taken for the other, and the features that both use. */
 export function pairs(h: Head, { cells, total }: Confusions, limit = 4000): PairRow[] {
   const k = h.nClasses;
-  const used = h.byClass.map((list) => new Set(list.map((w) => w.place)));
+  const used = Array.from({ length: k }, (_, c) => new Set(h.ofClass(c).map((w) => w.place)));
   const counts = new Map<number, [number, number]>();
   for (const { row, column, count } of cells) {
     if (row === column || column < 0) continue;
@@ -67,9 +67,12 @@ export function pairs(h: Head, { cells, total }: Confusions, limit = 4000): Pair
   for (const key of counts.keys()) out.push(row(Math.floor(key / k), key % k));
   // Of the pairs never confused an even spread is enough: there may be half a million.
   const step = Math.max(1, Math.floor((k * (k - 1)) / 2 / limit));
-  let seen = 0;
-  for (let a = 0; a < k; a++)
-    for (let b = a + 1; b < k; b++) if (!counts.has(a * k + b) && seen++ % step === 0) out.push(row(a, b));
+  let skip = 0;
+  for (let a = 0; a < k; a++) {
+    let b = a + 1 + skip;
+    for (; b < k; b += step) if (!counts.has(a * k + b)) out.push(row(a, b));
+    skip = b - k;
+  }
   return out.sort((x, y) => y.rate - x.rate || y.shared - x.shared);
 }
 

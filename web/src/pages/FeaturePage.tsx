@@ -170,7 +170,7 @@ function Intervals({ values }: { values: Float32Array }) {
   const ex = examples.value;
   if (!ex || info().kind === "array") return null;
   const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
-  const count = info().kind === "text" ? 2 : 10;
+  const count = 20;
   const band = Number(param("band") || 0);
   const shown = info().kind === "text" ? BANDS.filter((_, i) => i === band) : BANDS;
   return (
@@ -198,7 +198,7 @@ function Intervals({ values }: { values: Float32Array }) {
                   {short(values[slice[0]])} … {short(values[slice.at(-1)!])}
                 </small>
               </h3>
-              <Strip rows={rows} />
+              <Strip line rows={rows} />
             </div>
           );
         })}

@@ -1,4 +1,5 @@
 // All features that the head uses.
+import { computed } from "@preact/signals";
 import { features, head, info, nameOf, placeOf } from "../model/store";
 import { link, param, set } from "../model/route";
 import { Strip } from "../ui/Thumb";
@@ -6,17 +7,19 @@ import { Waiting } from "../ui/Prose";
 import { plural } from "../ui/format";
 import { Explanations } from "../ui/Explanations";
 
-const STEP = 40;
+const STEP = 20;
+
+const order = computed(() => {
+  const h = head.value;
+  if (!h) return [];
+  const { shipped } = info();
+  const places = Array.from(shipped.keys()).filter((p) => h.count(p) > 0);
+  return places.sort((a, b) => h.count(b) - h.count(a) || h.largest[b] - h.largest[a]).map((p) => shipped[p]);
+});
 
 /** Features in use, those of most classes first. */
 export function usedFeatures(): number[] {
-  const h = head.value;
-  if (!h) return [];
-  return Array.from(info().shipped.keys())
-    .filter((p) => h.isUsed(p))
-    .map((p) => ({ p, n: h.classesOf(p).length, w: Math.abs(h.classesOf(p)[0].weight) }))
-    .sort((a, b) => b.n - a.n || b.w - a.w)
-    .map(({ p }) => info().shipped[p]);
+  return order.value;
 }
 
 export function Features() {
@@ -64,7 +67,7 @@ export function Features() {
               <div>
                 <Explanations place={place} brief />
                 {m.kind !== "array" && (
-                  <Strip rows={(features.value?.top[place] ?? []).slice(0, m.kind === "text" ? 2 : 8)} />
+                  <Strip line rows={(features.value?.top[place] ?? []).slice(0, m.kind === "text" ? 2 : 12)} />
                 )}
               </div>
             </li>

@@ -1,5 +1,5 @@
 // A gallery of what the head gets wrong.
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { shown, wantScores } from "../model/engine";
 import { link, param, set } from "../model/route";
 import { className, examples, info } from "../model/store";
@@ -85,14 +85,27 @@ export function Case({ i, s }: { i: number; s: Scores }) {
   );
 }
 
-export function ClassPicker({ label, value, onPick }: { label: string; value: string; onPick: (v: string) => void }) {
+const MANY = 60;
+
+/** A list of classes; of very many only the one chosen is there until it is opened. */
+function ClassPicker({ label, value, onPick }: { label: string; value: string; onPick: (v: string) => void }) {
+  const { classes } = info();
+  const [open, setOpen] = useState(classes.length <= MANY);
+  const shownClasses = open ? Array.from(classes.keys()) : value ? [Number(value)] : [];
   return (
     <label class="picker">
       <span>{label}</span>
-      <select value={value} onChange={(e) => onPick(e.currentTarget.value)}>
+      <select
+        value={value}
+        onPointerDown={() => setOpen(true)}
+        onFocus={() => setOpen(true)}
+        onChange={(e) => onPick(e.currentTarget.value)}
+      >
         <option value="">any</option>
-        {info().classes.map((c, i) => (
-          <option value={i}>{c.slice(0, 60)}</option>
+        {shownClasses.map((c) => (
+          <option key={c} value={c}>
+            {className(c).slice(0, 60)}
+          </option>
         ))}
       </select>
     </label>

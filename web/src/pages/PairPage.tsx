@@ -16,8 +16,8 @@ export function PairPage({ a, b }: { a: number; b: number }) {
   const ex = examples.value;
   if (!(a >= 0 && b >= 0 && a < m.classes.length && b < m.classes.length)) return <h1>There is no such pair</h1>;
   if (!h || !ex) return <Waiting />;
-  const first = new Map(h.byClass[a].map((w) => [w.place, w.weight]));
-  const second = new Map(h.byClass[b].map((w) => [w.place, w.weight]));
+  const first = new Map(h.ofClass(a).map((w) => [w.place, w.weight]));
+  const second = new Map(h.ofClass(b).map((w) => [w.place, w.weight]));
   const rows = [...new Set([...first.keys(), ...second.keys()])]
     .map((place) => ({ place, a: first.get(place) ?? 0, b: second.get(place) ?? 0 }))
     .sort((x, y) => Number(!!y.a && !!y.b) - Number(!!x.a && !!x.b) || Math.abs(y.a - y.b) - Math.abs(x.a - x.b));
@@ -80,7 +80,7 @@ export function PairPage({ a, b }: { a: number; b: number }) {
               <h3>
                 <a href={link("feature", [m.shipped[r.place]])}>{nameOf(m.shipped[r.place])}</a>
               </h3>
-              <Strip rows={(features.value?.top[r.place] ?? []).slice(0, info().kind === "text" ? 3 : 10)} />
+              <Strip line rows={(features.value?.top[r.place] ?? []).slice(0, info().kind === "text" ? 3 : 20)} />
             </div>
           ))}
         </Section>

@@ -29,14 +29,11 @@ export function PathSlider() {
           onInput={(e) => pick(Number((e.currentTarget as HTMLInputElement).value))}
         />
       </span>
-      <button
-        class="quiet"
-        disabled={i === m.selected}
-        onClick={() => pick(m.selected)}
-        title="Back to the selected head"
-      >
-        {i === m.selected ? "selected" : "back to selected"}
-      </button>
+      {i !== m.selected && (
+        <button class="quiet" onClick={() => pick(m.selected)} title="Back to the selected head">
+          selected
+        </button>
+      )}
     </div>
   );
 }

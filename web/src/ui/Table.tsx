@@ -21,7 +21,10 @@ export function Table({ sheet, label, units = {}, cell = plain }: Props) {
     const order = [...sheet.rows].sort((a, b) => compare(a[sort.at], b[sort.at]));
     return sort.down ? order.reverse() : order;
   }, [sheet, sort]);
-  const numeric = sheet.columns.map((_, i) => sheet.rows.some((r) => typeof r[i] === "number"));
+  // A number that a cell turns into a link is a name.
+  const numeric = sheet.columns.map((name, i) =>
+    sheet.rows.slice(0, STEP).some((r) => typeof r[i] === "number" && typeof cell(name, r[i]) === "string"),
+  );
   return (
     <div class="table-box" tabIndex={0} role="region" aria-label={`${label}, table`}>
       <table>

@@ -17,29 +17,22 @@ export function covered(): boolean {
 
 interface Props {
   row: number;
-  note?: string;
   size?: "small" | "large";
   linked?: boolean;
 }
 
-export function Thumb({ row, note, size = "small", linked = true }: Props) {
+export function Thumb({ row, size = "small", linked = true }: Props) {
   const ex = examples.value;
   if (!ex) return <span class={`thumb blank ${size}`} />;
   const kind = info().kind;
   const body = kind === "text" ? <Sentence row={row} /> : <Picture row={row} />;
-  const inner = (
-    <>
-      {body}
-      {note && <span class="thumb-note">{note}</span>}
-    </>
-  );
   const kindClass = kind === "text" ? "quote" : `thumb ${size}`;
   return linked ? (
     <a class={kindClass} href={link("example", [row])} title={kind === "text" || covered() ? undefined : describe(row)}>
-      {inner}
+      {body}
     </a>
   ) : (
-    <span class={kindClass}>{inner}</span>
+    <span class={kindClass}>{body}</span>
   );
 }
 
@@ -78,11 +71,18 @@ export function Sentence({ row }: { row: number }) {
   );
 }
 
-export function Strip({ rows, values, size }: { rows: number[]; values?: ArrayLike<number>; size?: "small" | "large" }) {
+interface StripProps {
+  rows: number[];
+  size?: "small" | "large";
+  /** One line only: what does not fit is cut. */
+  line?: boolean;
+}
+
+export function Strip({ rows, size, line = false }: StripProps) {
   return (
-    <div class={info().kind === "text" ? "quotes" : "strip"}>
-      {rows.map((row, i) => (
-        <Thumb key={row} row={row} size={size} note={values ? String(values[i]) : undefined} />
+    <div class={info().kind === "text" ? "quotes" : line ? "strip line" : "strip"}>
+      {rows.map((row) => (
+        <Thumb key={row} row={row} size={size} />
       ))}
     </div>
   );

@@ -35,7 +35,7 @@ export function json({ columns, rows }: Sheet): string {
   );
 }
 
-const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font", "text-anchor", "fill-opacity"];
+const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-opacity", "opacity", "font", "text-anchor", "fill-opacity"];
 
 /** A drawing that stands alone: computed styles are written into it. */
 export function svg(source: SVGSVGElement): string {

@@ -48,7 +48,8 @@ export function cellOf(column: string, value: Scalar | undefined): ComponentChil
       </a>
     );
   if (ROW.test(column) && whole(value)) return each(value, (row) => <RowCell row={row} />);
-  return <span dir="auto">{plain(column, value)}</span>;
+  const text = plain(column, value);
+  return typeof value === "string" ? <span dir="auto">{text}</span> : text;
 }
 
 function most(value: Scalar | undefined): number {
