@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from clearhead.core.finding import Finding
 from clearhead.report.bundle import Bundle, Examples, Head, Ints
+from clearhead.report.explanations import explanations
 from clearhead.report.values import Packed, pack_values, predictions
 from clearhead.report.verdict import certificate, verdict
 
@@ -20,6 +20,7 @@ SCHEMA = 1
 DENSE_TOP = 40
 MAX_TEXT = 20_000
 BINS = 40
+EXPLAINING = ("visualization", "superpixels", "words", "names", "exemplars", "features", "ordering", "panels")
 TOP = 24
 
 
@@ -67,29 +68,36 @@ def _manifest(bundle: Bundle, media: Mapping[str, str], packed: Packed) -> dict[
         "certificate": certificate(bundle),
         "caveats": list(bundle.caveats),
         "n_examples": len(examples),
+        "uniform_known": examples.uniform is not None,
         "sample_note": examples.note,
         "has_thumbnails": examples.thumbnails is not None,
         "has_removals": bool(bundle.removals),
         "has_network": examples.network is not None,
         "against": None if bundle.against is None else _against(bundle, bundle.against),
         "values": {"per_block": packed.per_block, "blocks": packed.n_blocks},
-        "findings": [{"kind": f.kind, "title": f.title, "sentence": f.sentence} for f in bundle.findings],
-        "mentions": _mentions(bundle.findings),
+        "findings": [
+            {"kind": f.kind, "title": f.title, "sentence": f.sentence, "explains": f.kind in EXPLAINING}
+            for f in bundle.findings
+        ],
+        "mentions": _mentions(bundle),
         "media": dict(media),
         "sensitive": bundle.sensitive,
         "provenance": dict(bundle.provenance),
     }
 
 
-def _mentions(findings: Sequence[Finding]) -> dict[str, list[int]]:
-    """Feature number → findings whose tables name it."""
+def _mentions(bundle: Bundle) -> dict[str, list[int]]:
+    """Feature number → findings about the head whose tables name it; what explains a feature is shown with it."""
+    by_name = {name: j for j, name in enumerate(bundle.feature_names)}
     found: dict[int, set[int]] = {}
-    for number, finding in enumerate(findings):
+    for number, finding in enumerate(bundle.findings):
+        if finding.kind in EXPLAINING:
+            continue
         for table in finding.tables.values():
-            for column in ("feature", "feature_id"):
-                for value in table.columns.get(column, ()):
-                    if isinstance(value, int | np.integer):
-                        found.setdefault(int(value), set()).add(number)
+            for value in table.columns.get("feature", ()):
+                feature = by_name.get(value) if isinstance(value, str) else value
+                if isinstance(feature, int | np.integer):
+                    found.setdefault(int(feature), set()).add(number)
     return {str(feature): sorted(numbers) for feature, numbers in sorted(found.items())}
 
 
@@ -212,8 +220,15 @@ def _features(bundle: Bundle) -> dict[str, Any]:
         "neighbours": neighbours,
         "correlation": correlation,
         "n_neighbours": neighbours.shape[1] if neighbours.ndim == 2 else 0,
-        "explanations": [[asdict(e) for e in bundle.explanations.get(int(j), ())] for j in examples.features],
+        "explanations": _explanations(bundle),
     }
+
+
+def _explanations(bundle: Bundle) -> list[list[dict[str, Any]]]:
+    """Given ones first, then those that findings hold."""
+    found = explanations(bundle.findings)
+    both = ([*bundle.explanations.get(j, ()), *found.get(j, ())] for j in bundle.examples.features.tolist())
+    return [[asdict(e) for e in list_] for list_ in both]
 
 
 def _top_rows(bundle: Bundle) -> list[list[int]]:

@@ -26,7 +26,9 @@ export function Histogram({ counts, from, to, xLabel, yLabel, height = 220, log,
   const y = linear([0, top], [height - pad.bottom, pad.top], 4);
   const step = (width - pad.left - pad.right) / n;
   const gap = step > 6 ? 1.5 : step > 3 ? 0.5 : 0;
-  const ticks = log ? [0, 1, 10, 100, 1000, 1e4, 1e5, 1e6].filter((t) => rise(t) <= top * 1.001) : y.ticks;
+  const ticks = log
+    ? [0, 1, 10, 100, 1000, 1e4, 1e5, 1e6].filter((t) => rise(t) <= top * 1.001)
+    : y.ticks.filter(Number.isInteger);
   return (
     <div ref={ref} class="chart">
       <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={alt}>

@@ -11,6 +11,12 @@ export function uniformRows(): number[] {
   return rows;
 }
 
+/** What the examples of effects are, in words. */
+export function sampleWords(n: number): string {
+  const count = n.toLocaleString("en-US");
+  return info().uniform_known ? `${count} randomly drawn test examples` : `the ${count} test examples here, which are not a random sample`;
+}
+
 /** Whether every answer of a row is right. */
 export function isRight(s: Scores, i: number): boolean {
   const ex = examples.value!;

@@ -39,6 +39,14 @@ export function nameOf(id: number): string {
   return info().feature_names[id] ?? `feature ${id}`;
 }
 
+const byName = computed(() => new Map(info().feature_names.map((name, id) => [name, id])));
+
+/** The number of a feature by its name, or −1. */
+export function idOf(name: string): number {
+  const number = /^feature (\d+)$/.exec(name);
+  return byName.value.get(name) ?? (number && !info().feature_names.length ? Number(number[1]) : -1);
+}
+
 export function placeOf(id: number): number {
   return info().shipped.indexOf(id);
 }

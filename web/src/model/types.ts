@@ -28,6 +28,8 @@ export interface FindingSummary {
   kind: string;
   title: string;
   sentence: string;
+  /** Whether it explains features rather than judging the head. */
+  explains: boolean;
 }
 
 export interface Manifest {
@@ -50,6 +52,7 @@ export interface Manifest {
   certificate: string;
   caveats: string[];
   n_examples: number;
+  uniform_known: boolean;
   sample_note: string;
   has_thumbnails: boolean;
   has_removals: boolean;

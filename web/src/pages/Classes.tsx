@@ -73,15 +73,15 @@ function Mosaic({ c }: { c: number }) {
   const ex = examples.value;
   const weights = (head.value?.ofClass(c) ?? []).filter((w) => w.weight > 0).slice(0, 4);
   const seen = new Set<number>();
-  const rows: number[] = [];
+  // In turns, the class's own examples before others, so that every feature speaks.
   if (f && ex)
-    for (const w of weights) {
-      const row = f.top[w.place].find((r) => !seen.has(r) && ex.label[r] === c) ?? f.top[w.place].find((r) => !seen.has(r));
-      if (row != null) {
-        seen.add(row);
-        rows.push(row);
+    for (let turn = 0; turn < 8 && seen.size < 4; turn++)
+      for (const { place } of weights) {
+        const own = (r: number) => !seen.has(r) && ex.label[r] === c;
+        const row = f.top[place].find(own) ?? (turn > 3 ? f.top[place].find((r) => !seen.has(r)) : undefined);
+        if (row != null && seen.size < 4) seen.add(row);
       }
-    }
+  const rows = [...seen];
   return (
     <span class="mosaic">
       {rows.map((r) => (

@@ -4,7 +4,7 @@ import { score } from "../model/engine";
 import { link, param, set } from "../model/route";
 import { className, dense, examples, head, headIndex, headOf, info, nameOf } from "../model/store";
 import type { Scores } from "../model/protocol";
-import { effect, uniformRows } from "../model/stats";
+import { effect, sampleWords, uniformRows } from "../model/stats";
 import { Figure } from "../ui/Figure";
 import { Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
@@ -73,7 +73,7 @@ export function Compare() {
       </header>
       {m.against && <Against />}
       {first && second ? (
-        <Section title="On the same examples" note="Randomly drawn test examples that ship with this page.">
+        <Section title="On the same examples" note={`On ${sampleWords(uniformRows().length)}.`}>
           <EffectView e={effect(second, first, uniformRows())} />
         </Section>
       ) : (

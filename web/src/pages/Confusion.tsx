@@ -6,7 +6,7 @@ import { shown, wantScores } from "../model/engine";
 import type { Head } from "../model/head";
 import { go, link, param, set } from "../model/route";
 import { className, examples, head, info } from "../model/store";
-import { uniformRows } from "../model/stats";
+import { sampleWords, uniformRows } from "../model/stats";
 import { Figure } from "../ui/Figure";
 import { Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
@@ -99,7 +99,7 @@ export function Confusion() {
           <h1>Confusion</h1>
           <p class="lede">
             {made.n
-              ? `${plural(wrong.reduce((t, c) => t + c.count, 0), "mistake")} of ${made.n.toLocaleString("en-US")} randomly drawn test examples, in ${plural(list.filter((p) => p.confused).length, "pair")} of classes.`
+              ? `${plural(wrong.reduce((t, c) => t + c.count, 0), "mistake")} of ${sampleWords(made.n)}, in ${plural(list.filter((p) => p.confused).length, "pair")} of classes.`
               : "No labelled test examples ship with this page."}
           </p>
         </div>

@@ -4,7 +4,7 @@ import { busy, edited, shown, took, wantScores } from "../model/engine";
 import { group } from "../model/load";
 import { link } from "../model/route";
 import { className, examples, head, info, nameOf, placeOf } from "../model/store";
-import { effect, uniformRows, type Effect } from "../model/stats";
+import { effect, sampleWords, uniformRows, type Effect } from "../model/stats";
 import { Figure } from "../ui/Figure";
 import { Facts, Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
@@ -127,7 +127,7 @@ function LiveEffect() {
   return (
     <Section
       title="What the edits do"
-      note={`On ${e.n.toLocaleString("en-US")} randomly drawn test examples; computed here in ${Math.round(took.value)} ms${busy.value ? ", being computed again" : ""}.`}
+      note={`On ${sampleWords(e.n)}; computed here in ${Math.round(took.value)} ms${busy.value ? ", being computed again" : ""}.`}
     >
       <EffectView e={e} />
     </Section>

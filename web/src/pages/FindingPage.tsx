@@ -11,6 +11,7 @@ import { plural, short } from "../ui/format";
 import { Tree } from "./Provenance";
 import { cellOf } from "./sections/cells";
 import { SPECIAL } from "./sections";
+import { AutoChart } from "./sections/AutoChart";
 import { sheetOf } from "./sections/sheet";
 
 export function Findings() {
@@ -24,14 +25,17 @@ export function Findings() {
   );
 }
 
+/** Findings about the head first, then those that explain its features. */
 export function FindingList() {
+  const { findings } = info();
+  const order = Array.from(findings.keys()).sort((a, b) => Number(findings[a].explains) - Number(findings[b].explains));
   return (
     <ul class="finding-list">
-      {info().findings.map((f, i) => (
+      {order.map((i) => (
         <li key={i}>
           <a href={link("finding", [i])}>
-            <strong>{f.title}</strong>
-            <span>{f.sentence}</span>
+            <strong>{findings[i].title}</strong>
+            <span dir="auto">{findings[i].sentence}</span>
           </a>
         </li>
       ))}
@@ -123,6 +127,7 @@ function FindingTable({ data, name }: { data: FindingData; name: string }) {
   const sheet = sheetOf(data, name);
   return (
     <Section title={name.replaceAll("_", " ")}>
+      <AutoChart data={data} name={name} />
       <Figure
         name={`${data.kind}-${name}`}
         title={plural(sheet.rows.length, "row")}

@@ -4,7 +4,7 @@ import { shown, wantScores } from "../model/engine";
 import { link, param, set } from "../model/route";
 import { className, examples, info } from "../model/store";
 import type { Scores } from "../model/protocol";
-import { isRight, labelsOf, uniformRows } from "../model/stats";
+import { isRight, labelsOf, sampleWords, uniformRows } from "../model/stats";
 import { Thumb } from "../ui/Thumb";
 import { Waiting } from "../ui/Prose";
 import { plural, percent, wilson } from "../ui/format";
@@ -41,7 +41,7 @@ export function Mistakes() {
           <h1>Mistakes</h1>
           {uniform.length > 0 && (
             <p class="lede">
-              {plural(wrong, "mistake")} among {uniform.length.toLocaleString("en-US")} randomly drawn test examples:{" "}
+              {plural(wrong, "mistake")} among {sampleWords(uniform.length)}:{" "}
               {percent(wrong / uniform.length)} ({(100 * low).toFixed(1)}–{(100 * high).toFixed(1)}). Surest mistakes
               first.
             </p>

@@ -1,7 +1,7 @@
 // Cells that know what they name: a feature, a class, an example.
 import type { ComponentChildren } from "preact";
 import { link } from "../../model/route";
-import { className, examples, info, nameOf } from "../../model/store";
+import { className, examples, idOf, info, nameOf } from "../../model/store";
 import type { Scalar } from "../../model/types";
 import { plain } from "../../ui/Table";
 import { Thumb } from "../../ui/Thumb";
@@ -35,6 +35,7 @@ export function FeatureLink({ id }: { id: number }) {
 
 export function cellOf(column: string, value: Scalar | undefined): ComponentChildren {
   if (FEATURE.test(column) && whole(value) && most(value) < info().n_features) return each(value, (id) => <FeatureLink id={id} />);
+  if (FEATURE.test(column) && typeof value === "string" && idOf(value) >= 0) return <FeatureLink id={idOf(value)} />;
   if (CLASS.test(column) && whole(value) && most(value) < info().classes.length)
     return each(value, (c) => (
       <a href={link("class", [c])} dir="auto">
@@ -60,4 +61,11 @@ function RowCell({ row }: { row: number }) {
   const i = shippedRow(row);
   if (i < 0) return <span>{row} </span>;
   return info().kind === "array" ? <a href={link("example", [i])}>{row}</a> : <Thumb row={i} />;
+}
+
+/** The words of a cell, for labels in charts. */
+export function cellText(column: string, value: Scalar | undefined): string {
+  if (FEATURE.test(column) && whole(value) && !Array.isArray(value)) return nameOf(value as number);
+  if (CLASS.test(column) && whole(value) && !Array.isArray(value)) return className(value as number);
+  return plain(column, value);
 }

@@ -1,5 +1,15 @@
 // What is special to findings of a kind. A kind that is not here still shows: its sentence, numbers and tables do.
 import type { ComponentType } from "preact";
 import type { FindingData } from "../../model/types";
+import { Entering } from "./Entering";
+import { Sentences } from "./Sentences";
+import { Suspects } from "./Suspects";
+import { Sweep } from "./Sweep";
 
-export const SPECIAL: Record<string, ComponentType<{ data: FindingData }>> = {};
+export const SPECIAL: Record<string, ComponentType<{ data: FindingData }>> = {
+  ordering: Entering,
+  suspects: Suspects,
+  tradeoff: Sweep,
+  repair_curve: Sweep,
+  counterfactual_text: Sentences,
+};
