@@ -14,8 +14,10 @@ from clearhead.core.artifacts import content_key, read_json, write_json
 from clearhead.core.errors import DataError, ModelError, SettingError
 from clearhead.core.progress import Progress
 from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path
+from clearhead.glm.path import lambda_grid
 from clearhead.glm.solution import RegularizationPath, Solution
 from clearhead.glm.store import PathWriter, finish, load_path, load_prefix
+from clearhead.runs.config import FitSettings
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
@@ -80,6 +82,8 @@ def load(run: Run) -> list[RegularizationPath]:
 
 def _fit_all(run: Run, key: str) -> None:
     settings, rows = run.config.fit, run.table.view(run.split.train)
+    parts = {name: getattr(run.split, name).tolist() for name in ("train", "val", "test")}
+    write_json(run.folder / "split.json", {"note": run.split.note, **parts})
     X = _in_memory(rows, settings.dtype, settings.device)
     for folder, targets, loss in problems(run):
         home = run.folder / folder
@@ -94,6 +98,7 @@ def _fit_all(run: Run, key: str) -> None:
             penalty=(GroupElasticNet if settings.grouped else ElasticNet)(l1_ratio=settings.l1_ratio),
             n_lambdas=settings.n_lambdas,
             lambda_min_ratio=settings.lambda_min_ratio,
+            lambdas=_same_grid(done, settings),
             tol=settings.tol,
             solver=settings.solver,
             seed=run.config.data.seed,
@@ -112,6 +117,11 @@ def _begin(folder: Path, key: str) -> list[Solution]:
     shutil.rmtree(folder, ignore_errors=True)
     write_json(started, {"key": key})
     return []
+
+
+def _same_grid(done: list[Solution], settings: FitSettings) -> list[float] | None:
+    """The grid of an interrupted path: λ_max may differ in its last digit on another number of threads."""
+    return lambda_grid(done[0].lambda_, settings.n_lambdas, settings.lambda_min_ratio) if done else None
 
 
 def _advance(progress: Progress) -> Callable[[int, Solution], bool]:

@@ -126,9 +126,9 @@ def _dense_scores(findings: list[Finding]) -> dict[str, float]:
 
 def _examples(run: Run, features: np.ndarray) -> tuple[Examples, dict[int, list[int]]]:
     """The rows that activate the selected head's features most, and a random sample of test rows."""
-    shown = run.split.test if len(run.split.test) else run.split.val
-    used = run.head.used()
-    tops = top_rows(run.table, TOP, index=shown, features=used, seed=run.config.data.seed).rows
+    # Exemplars come from all parts: what a feature learned in training and no longer meets is what to look for.
+    shown, used = run.split.test, run.head.used()
+    tops = top_rows(run.table, TOP, features=used, seed=run.config.data.seed).rows
     draw = torch.randperm(len(shown), generator=torch_generator(run.config.data.seed, "page sample"))[:RANDOM_ROWS]
     # Best exemplars of every feature first, so that the limit cuts the lesser ones.
     rows = torch.unique(torch.cat([tops.T.flatten()[: MOST_ROWS - RANDOM_ROWS], shown[draw]]))
@@ -149,7 +149,7 @@ def _examples(run: Run, features: np.ndarray) -> tuple[Examples, dict[int, list[
         texts=None if run.table.texts is None else [run.table.texts[int(row)] for row in rows],
         network=None if network is None or network.ndim > 1 else network[rows].numpy(),
         thumbnails=_thumbnails(run, rows) if run.table.kind == "image" else None,
-        note=f"The {TOP} test rows that activate each used feature most, and {len(draw)} test rows drawn at random.",
+        note=f"The {TOP} rows that activate each used feature most, and {len(draw)} test rows drawn at random.",
     )
     return sample, exemplars
 

@@ -61,11 +61,11 @@ class Run:
         """The deep features of all examples, on disk once."""
         with self._writing():
             sources.extract(self)
-        self.__dict__.pop("table", None)
-        return self.table
+        return self._forget("table", "split").table
 
     def fit(self) -> Run:
         """The certified path of sparse heads on the training rows."""
+        self._needs_table()
         with self._writing():
             fitting.fit(self)
         return self._forget("paths")
@@ -107,9 +107,8 @@ class Run:
 
     @cached_property
     def table(self) -> FeatureTable:
-        """The feature table, extracted first if it is not there yet."""
-        if not self.record.key("extract"):
-            return self.extract()
+        """The feature table."""
+        self._needs("extract")
         return FeatureTable.open(self.folder / "features")
 
     @cached_property
@@ -158,6 +157,11 @@ class Run:
     def findings(self) -> list[Finding]:
         """All findings of the run."""
         return [Finding.load(path) for path in sorted((self.folder / "findings").glob("*.json"))]
+
+    def _needs_table(self) -> None:
+        """Extract now if nothing is extracted: a step that holds the lock cannot start another."""
+        if not self.record.key("extract"):
+            self.extract()
 
     def _needs(self, step: str) -> None:
         if not self.record.key(step):

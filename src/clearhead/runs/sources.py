@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clearhead.core.artifacts import content_key, file_hash, write_json
+from clearhead.core.artifacts import content_key, file_hash
 from clearhead.core.errors import SettingError
 from clearhead.features.backbone import Backbone, load_backbone
 from clearhead.features.examples import Examples, join_splits
@@ -119,7 +119,7 @@ def _device(name: str) -> str:
 
 
 def split(run: Run) -> Split:
-    """Which rows train, validate and test; written to ``split.json``."""
+    """Which rows train, validate and test."""
     table, settings = run.table, run.config.data
     joined = settings.val is not None or settings.test is not None or {"val", "test"} & set(run.objects)
     column = settings.split_column or ("split" if joined else None)
@@ -127,16 +127,13 @@ def split(run: Run) -> Split:
         raise SettingError(
             "no such column", got=column, expected=", ".join(table.columns) or "the table has no columns"
         )
-    made = split_rows(
+    return split_rows(
         table.labels,
         seed=settings.seed,
         class_names=table.class_names,
         column=None if column is None else table.columns[column],
         groups=None if settings.split_by is None else table.columns[settings.split_by],
     )
-    parts = {name: getattr(made, name).tolist() for name in ("train", "val", "test")}
-    write_json(run.folder / "split.json", {"note": made.note, **parts})
-    return made
 
 
 def example_numbers(run: Run, data: Examples) -> list[int]:

@@ -43,8 +43,8 @@ class Summary:
         lines = [
             f"{self.network}: {self.n} rows ({rows}), {self.p} features, {self.k} classes",
             f"sparse head: {self.features_per_class:.4g} of {self.p} features a class, {self.features_used} in all; "
-            f"test accuracy {_share(self.sparse_accuracy)} ({self.dense}: {_share(self.dense_accuracy)}), "
-            f"agrees with the network on {_share(self.fidelity)}",
+            f"test accuracy {_share(self.sparse_accuracy)} ({self.dense}: {_share(self.dense_accuracy)})"
+            + ("" if self.fidelity is None else f", agrees with the network on {_share(self.fidelity)}"),
             f"path: {self.n_lambdas} λ's, {_statuses(self.statuses)}; largest certified gap {self.worst_gap:.1e} "
             "of the null loss",
         ]
