@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ import torch
 from PIL import Image
 
 from clearhead.core.errors import ModelError, SettingError
-from clearhead.explain import visualize as module
 from clearhead.explain.ascent import AscentOptions
 from clearhead.explain.robustness import measure_sensitivity
 from clearhead.explain.view import PictureView
@@ -20,6 +20,8 @@ from clearhead.features.backbone import Backbone
 from .networks import cifar_pictures, robust_cifar, standard_cifar
 from .planted import PATCH, SIDE, PlantedImages, hue_and_orientation, image_preprocess, image_subject
 
+# The package exports the function under the module's name.
+module = importlib.import_module("clearhead.explain.visualize")
 FAST = VisualizeOptions(mode="standard", direction="positive", ascent=AscentOptions(steps=96, rate=0.1), batch=2)
 
 

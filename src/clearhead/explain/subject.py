@@ -14,6 +14,7 @@ from clearhead.core.errors import DataError, ModelError, SettingError
 from clearhead.features.backbone import Backbone
 from clearhead.features.examples import Examples
 from clearhead.features.table import FeatureTable
+from clearhead.glm.solution import RegularizationPath
 from clearhead.head.sparse_head import SparseHead
 
 __all__ = ["Shelf", "Subject"]
@@ -29,6 +30,7 @@ class Subject:
     head : the sparse head, whose scaler defines z for every explanation.
     dense : the network's own head on the same scale, for comparisons.
     backbone, examples : needed where the network runs again (visualisation, superpixels, words).
+    path : the regularisation path that the head was chosen from, for `ordering`.
     shown : row numbers that may serve as exemplars and be explained (usually the test rows); all by default.
     """
 
@@ -37,6 +39,7 @@ class Subject:
     dense: SparseHead | None = None
     backbone: Backbone | None = None
     examples: Examples | None = None
+    path: RegularizationPath | None = None
     shown: Tensor | None = None
 
     def __post_init__(self) -> None:
