@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from clearhead.study.tasks.model import LETTERS, Study, Task
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["CONFIDENCE", "STATIC", "Pages", "task_context"]
+__all__ = ["CONFIDENCE", "HERE", "STATIC", "Pages", "bare_task"]
 
 HERE = Path(__file__).parent
 STATIC = {"style.css": "text/css", "keys.js": "text/javascript"}
@@ -32,13 +32,12 @@ def _environment() -> Environment:
     return Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
 
 
-def task_context(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
+def task_context(task: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """What the template of a task needs; words carry one of five sizes, so that no style attribute is needed."""
-    heaviest = max((x for shown in task.shown() for _, x in shown.words), default=1.0) or 1.0
-    size = {1: "w1", 2: "w2", 3: "w3", 4: "w4", 5: "w5"}
+    heaviest = max((abs(x) for shown in (*task.patterns, *task.candidates) for _, x in shown.words), default=0) or 1.0
 
     def sized(x: float) -> str:
-        return size[max(1, min(5, round(5 * abs(x) / heaviest)))]
+        return f"w{max(1, min(5, round(5 * abs(x) / heaviest)))}"
 
     return {
         "task": task,
@@ -47,6 +46,16 @@ def task_context(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
         "sized": sized,
         "confidence": CONFIDENCE,
     }
+
+
+def bare_task(task: Any, warning: str, picture: Callable[[str], str]) -> str:
+    """A task's questions without form, page or server, for other places that show them.
+
+    ``task`` is a `Task`, or looks like one with ``slot`` (ready HTML) in the things it shows.
+    """
+    context = task_context(task, {})
+    template = _environment().get_template(f"{task.kind}.html")
+    return template.render(**context, layout="bare.html", warning=warning, picture=picture)
 
 
 class Pages:
@@ -63,5 +72,10 @@ class Pages:
     def task(self, task: Task, values: Mapping[str, Any], **context: Any) -> str:
         """A task's form, with what was answered before; ``submission`` is this form's own mark."""
         return self.render(
-            f"{task.kind}.html", **task_context(task, values), submission=secrets.token_hex(16), **context
+            f"{task.kind}.html",
+            **task_context(task, values),
+            layout="task.html",
+            picture=lambda name: f"/media/{name}",
+            submission=secrets.token_hex(16),
+            **context,
         )

@@ -61,8 +61,8 @@ class ServerSettings:
     hosts: tuple[str, ...] = ()
     rate: float = 10.0
     burst: int = 60
-    address_rate: float = 100.0
-    address_burst: int = 1000
+    address_rate: float = 400.0
+    address_burst: int = 2000
     max_body: int = 65_536
 
     def __post_init__(self) -> None:

@@ -194,8 +194,7 @@ class Queue:
             if done >= self.quota:
                 return None
         seen = sa.exists().where(mine, t.assignments.c.task_id == t.tasks.c.id)
-        again = t.answers.alias()
-        known = sa.exists().where(again.c.person_id == person.id, again.c.task_id == t.tasks.c.repeat_of)
+        known = sa.exists().where(t.answers.c.person_id == person.id, t.answers.c.task_id == t.tasks.c.repeat_of)
         task = c.execute(
             sa.select(t.tasks.c.id)
             .where(t.tasks.c.load < t.tasks.c.wanted, ~seen, t.tasks.c.repeat_of.is_(None) | known)
