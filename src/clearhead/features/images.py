@@ -70,15 +70,23 @@ def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         path = Path(entry.path)
+        if entry.is_symlink() and not _leads_somewhere(path):
+            raise DataError(f"{path} is a link that leads nowhere", fix="remove the link")
         if entry.is_dir():
             real = path.resolve()
             if real in above:
                 raise DataError(f"{path} is a link to a folder above it", got=real, fix="remove the link")
             yield from _walk(path, (*above, real))
-        elif entry.is_symlink() and not path.exists():
-            raise DataError(f"{path} is a link that leads nowhere", fix="remove the link")
         else:
             yield path
+
+
+def _leads_somewhere(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError:  # absent, or a circle of links
+        return False
+    return True
 
 
 def image_folder(folder: Path, class_names: list[str] | None = None) -> Examples:

@@ -10,6 +10,7 @@ from clearhead.core.artifacts import content_key
 from clearhead.core.errors import DataError
 from clearhead.features.examples import Examples, in_memory, join_splits
 from clearhead.features.images import image_folder
+from clearhead.features.layouts import LAYOUTS, load_layout, recognise
 from clearhead.features.spec import call_function, hub_name
 from clearhead.features.tables_in import is_table, text_table
 
@@ -25,7 +26,9 @@ def load_examples(
 ) -> Examples:
     """Examples from a spec.
 
-    - a folder of class folders of images (below train, val and test, or not);
+    - a folder of class folders of images (below train, val and test, or not), or one that a known data set has:
+      ImageNet-1k, SST, SST-2, Jigsaw, CIFAR are recognised, ``places10:FOLDER`` picks the paper's ten classes (and
+      likewise ``imagenet:``, ``sst:``, ``sst2:``, ``jigsaw:``, ``cifar10:``, ``cifar100:``);
     - a ``.csv``, ``.tsv``, ``.csv.gz`` or ``.parquet`` with a text column and a label column (or several);
     - ``hf:NAME``, ``hf:NAME@CONFIG``, ``hf:NAME:SPLIT``, or a folder that ``datasets`` saved;
     - ``path.py:function`` or ``package.module:function`` returning `Examples`, or ``(examples, labels)``,
@@ -40,6 +43,8 @@ def load_examples(
         from clearhead.features.hub_data import load_hub
 
         return load_hub(hub[1], text_column=text_column, label_column=label_column)
+    if named := hub_name(text, tuple(LAYOUTS)):
+        return load_layout(named[0], Path(named[1]))
     if path.is_dir():
         return _from_folder(path, text_column, label_column, class_names)
     if path.is_file() and is_table(path):
@@ -81,4 +86,7 @@ def _from_folder(
         from clearhead.features.hub_data import load_hub
 
         return load_hub(str(path), text_column=text_column, label_column=label_column)
+    layout = recognise(path)
+    if layout is not None:
+        return layout.load(path)
     return image_folder(path, list(class_names) if class_names else None)
