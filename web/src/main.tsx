@@ -1,8 +1,18 @@
 import { render } from "preact";
 import { App } from "./App";
-import { start } from "./model/load";
+import { score } from "./model/engine";
+import { headIndex } from "./model/store";
 
-start();
+declare global {
+  interface Window {
+    /** For scripts and tests: the predicted class of every shipped example under the head shown. */
+    clearheadPage?: { predictions: () => Promise<number[]> };
+  }
+}
+
+window.clearheadPage = {
+  predictions: async () => Array.from((await score(`head-${headIndex.value}`)).predicted),
+};
 const root = document.getElementById("app")!;
 root.replaceChildren();
 render(<App />, root);

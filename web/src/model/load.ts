@@ -21,12 +21,6 @@ const complete = new Map<string, Signal<boolean>>();
 const asked = new Set<string>();
 export const failed = signal<string[]>([]);
 
-export function start(): void {
-  const early = Array.isArray(window.clearhead) ? window.clearhead : [];
-  window.clearhead = { push: accept };
-  early.forEach(accept);
-}
-
 function listing(): Record<string, number> {
   return window.clearheadListing ?? {};
 }
@@ -42,6 +36,11 @@ function accept([name, part, pieces]: Push): void {
   for (let i = 0; i < total; i++) if (!list[i]) return;
   slot(complete, name, () => signal(false)).value = true;
 }
+
+// At once: other modules ask for groups as soon as they are imported.
+const early = Array.isArray(window.clearhead) ? window.clearhead : [];
+window.clearhead = { push: accept };
+early.forEach(accept);
 
 function slot<T>(map: Map<string, T>, name: string, make: () => T): T {
   let value = map.get(name);

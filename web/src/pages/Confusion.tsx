@@ -81,7 +81,7 @@ export function Confusion() {
   const m = info();
   const h = head.value;
   const s = shown.value;
-  const made = useMemo(() => (s && examples.value ? confusions(s.predicted) : undefined), [s, examples.value]);
+  const made = useMemo(() => (s && examples.value && !m.many_labels ? confusions(s.predicted) : undefined), [s, examples.value]);
   const list = useMemo(() => (made && h ? pairs(h, made) : []), [made, h]);
   if (m.many_labels)
     return (

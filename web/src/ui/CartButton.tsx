@@ -5,17 +5,12 @@ import { nameOf } from "../model/store";
 
 export function CartButton({ feature, c = null }: { feature: number; c?: number | null }) {
   const on = inCart(feature, c);
-  const words = c === null ? "for all classes" : "for this class";
   const exact = c === null ? exactRemoval(feature, c) : "";
   return (
     <span class="cart-button">
-      <button
-        class="quiet"
-        aria-pressed={on}
-        aria-label={`Remove ${nameOf(feature)} ${words}`}
-        onClick={() => toggleRemoval(feature, c)}
-      >
-        {on ? "in the cart" : c === null ? "Remove from all classes" : "Remove here"}
+      <button class="quiet" aria-pressed={on} onClick={() => toggleRemoval(feature, c)}>
+        {on ? "In the cart" : c === null ? "Remove from all classes" : "Remove here"}
+        <span class="unseen">: {nameOf(feature)}</span>
       </button>
       {exact && <small>alone: {exact}</small>}
     </span>
