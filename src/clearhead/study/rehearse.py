@@ -61,7 +61,7 @@ class Rehearsal:
 
 def plan_of(study: Study) -> Plan:
     """The shape of a built study (with its key)."""
-    truths = [study.key.truths[t.id] for t in study.tasks]
+    truths = [t for t in (study.key.truths[t.id] for t in study.tasks) if not (t.get("gold") or t.get("repeat_of"))]
     if study.kind == "simulate":
         design, arms = design_of(truths)
         return Plan("simulate", tuple(arms), design.arm, design.cluster, len(study.tasks[0].candidates))

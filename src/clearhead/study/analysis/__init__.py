@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from clearhead.core.finding import Finding
 from clearhead.study.analysis.misclassification import analyze_misclassification
 from clearhead.study.analysis.simulate import analyze_simulate
 from clearhead.study.analysis.spurious import analyze_spurious
 from clearhead.study.answers import Answer
+from clearhead.study.checks import check_table
 from clearhead.study.quality import Rules
 from clearhead.study.tasks.model import Study
 
@@ -30,4 +32,6 @@ def analyze(
     seed: int = 0,
 ) -> Finding:
     """The analysis of the study's kind. ``study`` comes with its key (`load_study(folder, with_key=True)`)."""
-    return _ANALYSES[study.kind](study, answers, rules=rules, withdrawn=withdrawn, seed=seed)
+    finding = _ANALYSES[study.kind](study, answers, rules=rules, withdrawn=withdrawn, seed=seed)
+    checks = check_table(study, [a for a in answers if a.annotator not in set(withdrawn)])
+    return replace(finding, tables={**finding.tables, "checks": checks}) if len(checks) else finding

@@ -23,7 +23,7 @@ POLICY = (
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{title}</title><link rel="stylesheet" href="style.css"></head>
+<title>{title}</title><link rel="icon" href="icon.svg"><link rel="stylesheet" href="style.css"></head>
 <body><main id="main"><noscript><p class="warning">This page needs JavaScript.</p></noscript></main>
 <script src="tasks.js"></script><script src="bundle.js"></script></body></html>
 """
@@ -62,7 +62,7 @@ def write_bundle(study: Study, folder: Path, out: Path, *, people: int = 1, cons
     }
     text = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
     write_text(out / "tasks.js", f"window.STUDY = {text};\n")
-    for name in ("bundle.js", "style.css"):
+    for name in ("bundle.js", "style.css", "icon.svg"):
         shutil.copyfile(HERE / "static" / name, out / name)
     write_text(out / "index.html", PAGE.format(policy=POLICY, title=html.escape(study.title)))
 

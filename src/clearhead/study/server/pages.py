@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CONFIDENCE", "HERE", "STATIC", "Pages", "bare_task"]
 
 HERE = Path(__file__).parent
-STATIC = {"style.css": "text/css", "keys.js": "text/javascript"}
+STATIC = {"style.css": "text/css", "keys.js": "text/javascript", "icon.svg": "image/svg+xml"}
 CONFIDENCE = (
     ("0", "no confidence"),
     ("1", "slightly confident"),

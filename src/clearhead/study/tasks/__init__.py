@@ -1,6 +1,7 @@
 """The three task types, built from plain data and kept in a folder with their key apart."""
 
 from clearhead.study.tasks.arm import Arm
+from clearhead.study.tasks.checks import with_gold, with_repeats
 from clearhead.study.tasks.exhibits import Exhibits
 from clearhead.study.tasks.folder import load_key, load_study, media_files, save_study
 from clearhead.study.tasks.misclassification import Errors, MisclassificationOptions, build_misclassification
@@ -30,4 +31,6 @@ __all__ = [
     "media_files",
     "save_study",
     "top_rows_of_class",
+    "with_gold",
+    "with_repeats",
 ]
