@@ -12,18 +12,19 @@ from torch import Tensor
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 
-__all__ = ["Point", "certify", "dual_bound"]
+__all__ = ["Point", "certify"]
 
-GOLDEN = (math.sqrt(5) - 1) / 2
+FAR = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
     """Weights with everything that was computed to certify them.
 
-    ``coef`` (p, k), ``intercept`` (k,) float64 and optimal for ``coef``, ``logits`` (n, k) without the intercept,
-    ``theta`` (n, k) residual −∂ℓ/∂z, ``slope`` (p, k) = −∂loss/∂W in float64, ``objective`` F, ``loss`` its smooth
-    part, ``dual`` a lower bound of the optimum, ``kkt`` the largest violation of optimality.
+    ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` (n, width) padded, without intercept;
+    ``theta`` (n, width) residual −∂ℓ/∂z; ``slope`` (p, k) = −∂loss/∂W and ``curvature`` (k, k) of the loss, float64;
+    ``objective`` F and ``loss``, its smooth part; ``dual``, a lower bound of the optimum; ``kkt``, the largest
+    violation of optimality.
     """
 
     coef: Tensor
@@ -31,6 +32,7 @@ class Point:
     logits: Tensor
     theta: Tensor
     slope: Tensor
+    curvature: Tensor
     objective: float
     loss: float
     dual: float
@@ -41,47 +43,126 @@ class Point:
         return math.isfinite(self.objective) and math.isfinite(self.kkt)
 
 
-def certify(problem: Problem, penalty: Penalty, lambda_: float, coef: Tensor, logits: Tensor, start: Tensor) -> Point:
+def certify(
+    problem: Problem,
+    penalty: Penalty,
+    lambda_: float,
+    coef: Tensor,
+    logits: Tensor,
+    start: Tensor,
+    enough: float = 0.0,
+) -> Point:
     """Certify ``coef`` with cached ``logits`` = offset + Z·coef: exact intercept, one product, the best dual bound.
 
-    ``start`` (k,) is where the intercept's Newton iteration begins.
+    ``start`` (k,) is where the intercept's Newton iteration begins. A gap of at most ``enough`` needs no better bound.
     """
-    b = problem.solve_intercept(logits, start)
-    Z = logits.double() + b
-    loss = problem.mean_loss(Z)
-    theta = problem.loss.residual(Z, problem.targets)
-    slope = problem.design.against(theta.to(problem.dtype)).double()
-    kkt = float(penalty.violation(coef.double(), slope, lambda_).max())
+    intercept, fit = problem.solve_intercept(logits, start)
+    slope = problem.design.against(fit.theta, problem.n_outputs)
+    W = coef.double()
+    objective = fit.loss + penalty.value(W, lambda_)
+    kkt = float(penalty.violation(W, slope, lambda_).max())
     if problem.intercept:
-        kkt = max(kkt, float(problem.mean(theta).abs().max()))
-    dual = dual_bound(problem, penalty, lambda_, theta, slope)
-    return Point(coef, b, logits, theta, slope, loss + penalty.value(coef, lambda_), loss, dual, kkt)
+        kkt = max(kkt, float(fit.theta_mean.abs().max()))
+    bound = _Bound(problem, penalty, lambda_, objective, fit.loss, fit.theta, fit.theta_mean, slope, W)
+    dual = bound.best(objective - enough)
+    return Point(coef, intercept, logits, fit.theta, slope, fit.curvature, objective, fit.loss, dual, kkt)
 
 
-def dual_bound(problem: Problem, penalty: Penalty, lambda_: float, theta: Tensor, slope: Tensor) -> float:
-    """A lower bound of the optimum from the residual ``theta``: mixed to feasibility, then scaled by the best τ.
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """D(τθ) for τ in [0, 1], where θ is the residual at W.
 
-    The intercept demands mean(θ) = 0; centring would leave the loss's domain, so a constant row is mixed in. Then
-    D(τθ) is concave in τ ∈ [0, 1], and its slope is linear in θ, so the search costs no product with X.
+    −ℓ*(−θ) = ℓ(z) + θ·z where θ = −∇ℓ(z), so D(θ) = loss + ⟨V, W⟩ − penalty*(V) with V = Zᵀθ/n needs no logarithm,
+    and its difference from the objective is a sum of Fenchel-Young terms without cancellation. The intercept demands
+    mean(θ) = 0: what its Newton iteration left is mixed away with a constant row, never centred.
     """
-    if lambda_ <= 0 or (penalty.factors is not None and 0 in penalty.factors):
-        return -math.inf
-    if problem.intercept:
-        mix, share = problem.loss.balance(problem.mean(theta), problem.target_mean)
-        theta = (1 - mix) * theta + mix * (problem.targets - share)
-        slope = (1 - mix) * slope + mix * (problem.cross - problem.feature_mean * share)
 
-    def value(tau: float) -> float:
-        conjugate = penalty.conjugate(tau * slope, lambda_)
-        if math.isinf(conjugate):
+    problem: Problem
+    penalty: Penalty
+    lambda_: float
+    objective: float
+    loss: float
+    theta: Tensor
+    theta_mean: Tensor
+    slope: Tensor
+    coef: Tensor
+
+    def best(self, wanted: float) -> float:
+        """The bound at τ = 1, or at a better τ where that may reach ``wanted``."""
+        penalty, lambda_ = self.penalty, self.lambda_
+        if lambda_ <= 0 or (penalty.factors is not None and 0 in penalty.factors):
             return -math.inf
-        scaled = tau * theta
-        rows = problem.loss.dual_rows(scaled, problem.targets)
-        if problem.offset is not None:
-            rows = rows - (scaled * problem.offset).sum(1)
-        return float(problem.mean(rows)) - conjugate
+        mix, share = 0.0, self.problem.target_mean
+        if self.problem.intercept:
+            mix, share = self.problem.loss.balance(self.theta_mean, self.problem.target_mean)
+        slope = self.slope
+        if mix > 0:
+            slope = (1 - mix) * slope + mix * (self.problem.cross - self.problem.feature_mean * share)
+        fitted = float((self.slope * self.coef).sum())
+        smooth = (1 - mix) * (self.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
+        at_one = smooth - penalty.conjugate(slope, lambda_)
+        missing = wanted - at_one
+        # Scaling wins a factor of a few, not more: far from the goal it is not worth its logarithms.
+        if missing <= 0 or (math.isfinite(at_one) and missing > FAR * (self.objective - wanted)):
+            return at_one
+        best, bend = at_one, 0.0
+        for _ in range(2):
+            tau = self._scale(slope, fitted, bend)
+            if tau >= 1:
+                break
+            smooth_value = self._smooth(tau, mix, share)
+            value = smooth_value - penalty.conjugate(tau * slope, lambda_)
+            best = max(best, value)
+            if best >= wanted or not math.isfinite(smooth_value):
+                break
+            bend = min(0.0, 2 * (smooth_value - smooth - (tau - 1) * fitted) / (tau - 1) ** 2)
+        return best
 
-    return _maximise(value, _free_scale(penalty, slope, lambda_), bounded=penalty.l1_ratio < 1)
+    def _constant_row(self, share: Tensor) -> float:
+        """The smooth dual value of the row that is mixed in, y − s for every row."""
+        problem = self.problem
+        theta = problem.targets - share
+        rows = problem.loss.dual_rows(theta, problem.targets)
+        return float(problem.mean(rows if problem.offset is None else rows - (theta * problem.offset).sum(1)))
+
+    def _smooth(self, tau: float, mix: float, share: Tensor) -> float:
+        problem = self.problem
+        theta = self.theta[:, : problem.n_outputs].double()
+        theta = tau * ((1 - mix) * theta + mix * (problem.targets - share))
+        rows = problem.loss.dual_rows(theta, problem.targets)
+        value = float(problem.mean(rows if problem.offset is None else rows - (theta * problem.offset).sum(1)))
+        return -math.inf if math.isnan(value) else value
+
+    def _scale(self, slope: Tensor, fitted: float, bend: float) -> float:
+        """The τ that maximises the bound whose smooth part is ``fitted``·(τ−1) + ``bend``/2·(τ−1)² from τ = 1; at
+        α = 1 no more than keeps the bound finite."""
+        inside = _free_scale(self.penalty, slope, self.lambda_)
+        if inside >= 1:
+            return 1.0
+        if math.isinf(self.penalty.conjugate(slope, self.lambda_)):
+            margin = 1e-15
+            while margin < 1 and math.isinf(self.penalty.conjugate(inside * (1 - margin) * slope, self.lambda_)):
+                margin *= 4
+            return inside * (1 - margin)
+        width = 1e-6
+
+        def rises(tau: float) -> bool:
+            above, below = (self.penalty.conjugate(t * slope, self.lambda_) for t in (tau + width, tau - width))
+            return 2 * width * (fitted + bend * (tau - 1)) > above - below
+
+        return _bisect(rises, inside, 1.0)
+
+
+def _bisect(rises: Callable[[float], bool], low: float, high: float) -> float:
+    """Where a concave function turns, given whether it rises at a point."""
+    if rises(high):
+        return high
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rises(middle) else (low, middle)
+        if high - low < 1e-5:
+            break
+    return low
 
 
 def _free_scale(penalty: Penalty, slope: Tensor, lambda_: float) -> float:
@@ -92,28 +173,3 @@ def _free_scale(penalty: Penalty, slope: Tensor, lambda_: float) -> float:
     if not bool(outside.any()):
         return 1.0
     return float(torch.where(outside, level / (level + excess).clamp(min=1e-300), torch.ones_like(excess)).min())
-
-
-def _maximise(value: Callable[[float], float], inside: float, bounded: bool) -> float:
-    """The largest value of a concave function on [inside, 1] by golden section (at ``inside`` if it is −inf beyond)."""
-    # At the edge of the ball rounding decides; step inside until the conjugate is finite.
-    best = max(*(value(inside * (1 - margin)) for margin in (1e-15, 1e-13, 1e-10)), value(0.0))
-    if not bounded or inside >= 1:
-        return float(best)
-    low, high = inside, 1.0
-    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-    f_left, f_right = value(left), value(right)
-    best = max(best, f_left, f_right, value(1.0))
-    for _ in range(20):
-        if f_left > f_right:
-            high, right, f_right = right, left, f_left
-            left = high - GOLDEN * (high - low)
-            f_left = value(left)
-        else:
-            low, left, f_left = left, right, f_right
-            right = low + GOLDEN * (high - low)
-            f_right = value(right)
-        best = max(best, f_left, f_right)
-        if high - low < 1e-9:
-            break
-    return float(best)

@@ -186,9 +186,8 @@ class _Run:
         return value * (1 + 4 * torch.finfo(self.problem.dtype).eps) if value > 0 else 1.0
 
     def _slope(self, solution: Solution) -> Tensor:
-        Z = self.problem.logits(solution.coef).double() + solution.intercept
-        theta = self.problem.loss.residual(Z, self.problem.targets)
-        return self.problem.design.against(theta.to(self.problem.dtype)).double()
+        fit = self.problem.fit(self.problem.logits(solution.coef), solution.intercept)
+        return self.problem.design.against(fit.theta, self.problem.n_outputs)
 
     def _limits(self) -> Limits:
         return Limits.of(self.tol, self.options)

@@ -43,10 +43,12 @@ class Penalty(ABC):
                 raise SettingError("penalty factors must be ≥ 0, at least one of them positive and finite")
             object.__setattr__(self, "factors", values)
 
-    def weights(self, p: int, like: Tensor) -> Tensor:
-        """(p, 1) penalty factors; `SettingError` if there are not p of them."""
+    def weights(self, p: int, like: Tensor, features: Tensor | None = None) -> Tensor:
+        """(p, 1) penalty factors, of the listed features only if given; `SettingError` if there are not p of them."""
         if self.factors is None:
             return torch.ones(p, 1, dtype=like.dtype, device=like.device)
+        if features is not None:
+            return torch.tensor(self.factors, dtype=like.dtype, device=like.device)[features, None]
         if len(self.factors) != p:
             raise SettingError("one penalty factor a feature is needed", got=len(self.factors), expected=p)
         return torch.tensor(self.factors, dtype=like.dtype, device=like.device)[:, None]
@@ -66,9 +68,9 @@ class Penalty(ABC):
         l1 = self.l1_ratio * (used * self.size(W)).sum()
         return lambda_ * float(l1 + (1 - self.l1_ratio) / 2 * (used * W.square()).sum())
 
-    def prox(self, W: Tensor, step: Tensor | float, lambda_: float) -> Tensor:
-        """argmin_U ½‖U−W‖² + step·penalty(U) (eq. 4); ``step`` is a number or (p, 1)."""
-        factors = self.weights(len(W), W)
+    def prox(self, W: Tensor, step: Tensor | float, lambda_: float, features: Tensor | None = None) -> Tensor:
+        """argmin_U ½‖U−W‖² + step·penalty(U) (eq. 4) of all, or the listed, features; ``step`` is a number or (p, 1)."""
+        factors = self.weights(len(W), W, features)
         scale = step * lambda_ * factors
         finite = torch.isfinite(factors)
         scale = torch.where(finite, scale, torch.zeros_like(scale))

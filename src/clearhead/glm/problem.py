@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.core.errors import DataError
 from clearhead.core.rows import Rows, as_rows, check_finite
 from clearhead.core.scaling import Standardizer
-from clearhead.glm.design import Design
+from clearhead.glm.design import Design, padded_width
+from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
 
@@ -73,10 +75,19 @@ class Problem:
     def n_outputs(self) -> int:
         return int(self.targets.shape[1])
 
+    @property
+    def width(self) -> int:
+        """Columns of the padded (n, width) arrays."""
+        return padded_width(self.n_outputs, self.device)
+
     @cached_property
-    def typed_targets(self) -> Tensor:
-        """The targets in compute precision."""
-        return self.targets.to(self.dtype)
+    def padded_targets(self) -> Tensor:
+        """(n, width) targets in compute precision."""
+        return self.pad(self.targets)
+
+    def pad(self, values: Tensor) -> Tensor:
+        """(n, k) to (n, width) in compute precision."""
+        return pad(values.to(self.dtype), (0, self.width - values.shape[1])).contiguous()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -95,62 +106,72 @@ class Problem:
         return self.mean(self.targets)
 
     @cached_property
+    def target_sum(self) -> Tensor:
+        """(k,) Σᵢ wᵢ yᵢ over this rank's rows."""
+        return self.weight @ self.targets
+
+    @cached_property
     def cross(self) -> Tensor:
         """(p, k) ZᵀwY/n, what mixing the targets into a dual point needs."""
-        return self.design.against(self.typed_targets).double()
+        return self.design.against(self.padded_targets, self.n_outputs)
 
     @cached_property
     def feature_mean(self) -> Tensor:
         """(p, 1) weighted mean of the standardised features: zero up to rounding when standardised."""
         ones = torch.ones(len(self.targets), 1, dtype=self.dtype, device=self.device)
-        return self.design.against(ones).double()
+        return self.design.against(ones, 1)
 
     def logits(self, W: Tensor) -> Tensor:
-        """(n, k) offset + Z·W, without intercept."""
-        Z = self.design.times(W.to(self.dtype))
-        return Z if self.offset is None else Z + self.offset.to(Z.dtype)
+        """(n, width) offset + Z·W, without intercept."""
+        Z = self.design.times(W)
+        return Z if self.offset is None else Z.add_(self.pad(self.offset))
 
-    def mean_loss(self, logits: Tensor) -> float:
-        """Weighted mean loss in float64."""
-        return float(self.mean(self.loss.rows(logits.double(), self.targets)))
+    def fit(self, logits: Tensor, b: Tensor) -> Fit:
+        """Loss, residual and mean curvature at padded ``logits`` + b, summed in float64."""
+        passed = evaluate(self.loss, logits, b, self.padded_targets, self.design.weight, self.target_sum)
+        sums = distributed.all_reduce(passed.packed()) / self.design.total
+        return Fit.unpacked(sums, passed.theta, self.n_outputs)
 
-    def solve_intercept(self, logits: Tensor, start: Tensor, limit: int = 50) -> Tensor:
-        """The exact (k,) intercept for these logits: Newton in float64, halving steps that do not descend."""
+    def solve_intercept(self, logits: Tensor, start: Tensor, limit: int = 30) -> tuple[Tensor, Fit]:
+        """The exact intercept (k,) for these logits, by Newton from ``start``, and the fit there.
+
+        Steps that do not descend are halved; it ends when the mean residual is rounding.
+        """
+        b, fit = start.double(), self.fit(logits, start)
         if not self.intercept:
-            return torch.zeros_like(start)
-        Z, b = logits.double(), start.double().clone()
-        value = self.mean_loss(Z + b)
+            return b, fit
+        enough = 30 * torch.finfo(self.dtype).eps * 1e-2
         for _ in range(limit):
-            slope = self.mean(self.loss.residual(Z + b, self.targets))
-            if float(slope.abs().max()) < 1e-15:
+            if float(fit.theta_mean.abs().max()) <= enough:
                 break
-            curvature = distributed.all_reduce(self.loss.mean_curvature(Z + b, self.targets, self.weight[:, None]))
-            step = torch.linalg.lstsq(
-                curvature.cpu() / self.design.total, slope.cpu()[:, None], driver="gelsd"
-            ).solution
-            b, value, moved = self._descend(Z, b, step[:, 0].to(b), value)
-            if not moved:
+            # S is singular along equal shifts of all classes; adding that direction makes the system regular.
+            ridge = fit.curvature.diagonal().mean().clamp(min=1e-12) / len(b) * self.loss.shift_invariant
+            step = torch.linalg.lstsq(fit.curvature.cpu() + ridge.cpu(), fit.theta_mean.cpu()).solution
+            trial, following = self._descend(logits, b, step.to(b), fit)
+            if following is None:
                 break
-        return b - b.mean() if self.loss.name == "multinomial" else b
+            b, fit = trial, following
+        return b, fit
 
-    def _descend(self, Z: Tensor, b: Tensor, step: Tensor, value: float) -> tuple[Tensor, float, bool]:
-        for halving in range(40):
+    def _descend(self, logits: Tensor, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
+        slack = torch.finfo(self.dtype).eps
+        for halving in range(20):
             trial = b + step * 0.5**halving
-            trial_value = self.mean_loss(Z + trial)
-            if trial_value < value:
-                return trial, trial_value, True
-            if trial_value == value:  # below the resolution of the loss: take the last Newton step, then stop
-                return trial, value, False
-        return b, value, False
+            following = self.fit(logits, trial)
+            smaller = float(following.theta_mean.abs().max()) < float(fit.theta_mean.abs().max())
+            if following.loss < fit.loss or (smaller and following.loss <= fit.loss * (1 + slack)):
+                return trial, following
+            if float(step.abs().max()) * 0.5**halving < 1e-14:
+                break
+        return b, None
 
     @cached_property
     def null(self) -> tuple[Tensor, float, Tensor]:
         """Intercept, loss and −gradient (p, k) of the model without features."""
         zero = torch.zeros(self.n_features, self.n_outputs, dtype=self.dtype, device=self.device)
-        logits = self.logits(zero)
-        b = self.solve_intercept(logits, torch.zeros(self.n_outputs, dtype=torch.float64, device=self.device))
-        theta = self.loss.residual(logits.double() + b, self.targets)
-        return b, self.mean_loss(logits.double() + b), self.design.against(theta.to(self.dtype)).double()
+        start = torch.zeros(self.n_outputs, dtype=torch.float64, device=self.device)
+        b, fit = self.solve_intercept(self.logits(zero), start)
+        return b, fit.loss, self.design.against(fit.theta, self.n_outputs)
 
 
 def _device(rows: Rows) -> torch.device:

@@ -42,12 +42,13 @@ def solve(
     began, reads = time.monotonic(), problem.design.reads
     solver.start(lambda_)
     coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
-    point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept)
+    enough = limits.tol * problem.null[1]
+    point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept, enough)
     best, dual, status, iteration = point, point.dual, None, 0
     watch = _Watch(problem)
     while (status := _outcome(problem, best, dual, limits, iteration, watch)) is None:
-        coef, logits = solver.step(point)
-        candidate = certify(problem, penalty, lambda_, coef, logits, point.intercept)
+        coef, logits, intercept = solver.step(point)
+        candidate = certify(problem, penalty, lambda_, coef, logits, intercept, enough)
         iteration += 1
         if not candidate.finite:
             status = Status.Diverged
@@ -80,6 +81,11 @@ def _outcome(
     return None
 
 
+def _centred(problem: Problem, intercept: Tensor) -> Tensor:
+    """Intercepts that only matter up to a common shift sum to zero."""
+    return intercept - intercept.mean() if problem.loss.shift_invariant else intercept
+
+
 class _Watch:
     """Counts how long neither the objective, the gap nor the KKT residual has improved."""
 
@@ -106,7 +112,7 @@ def _solution(
     return Solution(
         lambda_=lambda_,
         coef=point.coef.clone(),
-        intercept=point.intercept,
+        intercept=_centred(problem, point.intercept),
         objective=point.objective,
         gap=max(gap, 0.0) if gap > -1e-12 else gap,
         kkt=point.kkt,

@@ -27,5 +27,6 @@ class Solver(ABC):
         """A new λ begins; forget what belonged to the last one."""
 
     @abstractmethod
-    def step(self, point: Point) -> tuple[Tensor, Tensor]:
-        """The next weights (p, k) and their logits (n, k) without intercept; the same ones if no step improves."""
+    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+        """The next weights (p, k), their padded logits (n, width) without intercept, and a guess of the intercept; the
+        same ones if no step improves."""

@@ -34,22 +34,20 @@ class Fista(Solver):
     def start(self, lambda_: float) -> None:
         self.lambda_, self.momentum, self.previous = lambda_, 1.0, None
 
-    def step(self, point: Point) -> tuple[Tensor, Tensor]:
+    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
         W, b = point.coef, point.intercept
         previous = W if self.previous is None else self.previous
-        Y, Y_logits = W, point.logits
         for _ in range(self.steps_per_certificate):
             momentum = (1 + (1 + 4 * self.momentum**2) ** 0.5) / 2
             Y = W + (self.momentum - 1) / momentum * (W - previous)
             Y_logits = self.problem.logits(Y)
-            b = self.problem.solve_intercept(Y_logits, b, limit=2)
-            theta = self.problem.loss.residual(Y_logits + b.to(Y), self.problem.typed_targets)
-            slope = self.problem.design.against(theta)
-            following = self.penalty.prox(Y + self.step_size * slope, self.step_size, self.lambda_)
+            b, fit = self.problem.solve_intercept(Y_logits, b, limit=2)
+            slope = self.problem.design.against(fit.theta, self.problem.n_outputs)
+            following = self.penalty.prox(Y + self.step_size * slope.to(Y), self.step_size, self.lambda_)
             uphill = float(((Y - following) * (following - W)).sum()) > 0
             previous, W, self.momentum = W, following, 1.0 if uphill else momentum
         self.previous = previous
-        return W, self.problem.logits(W)
+        return W, self.problem.logits(W), b
 
 
 def largest_eigenvalue(problem: Problem, seed: int, iterations: int = 30) -> float:
@@ -59,6 +57,6 @@ def largest_eigenvalue(problem: Problem, seed: int, iterations: int = 30) -> flo
     value = 0.0
     for _ in range(iterations):
         v = v / v.norm().clamp(min=1e-30)
-        v = problem.design.against(problem.design.times(v))
+        v = problem.design.against(problem.design.times(v), 1).to(v)
         value = float(v.norm())
     return 1.02 * value

@@ -1,4 +1,4 @@
-"""Proximal Newton with one shared Gram matrix: the Hessian is G ⊗ S, so inner steps never touch rows."""
+"""Proximal Newton with one shared Gram matrix and a secant memory: inner steps never touch the rows."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clearhead.core import distributed
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.solvers.base import Solver
-from clearhead.glm.solvers.row_descent import minimise_model
+from clearhead.glm.solvers.model import Effort, Model, minimise
+from clearhead.glm.solvers.secant import SecantMemory
 
 __all__ = ["ProxNewton"]
 
+MEMORY = 12  # secant pairs
+WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
+MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
+
 
 class ProxNewton(Solver):
-    """Each step minimises ⟨g, Δ⟩ + ½ tr(S Δᵀ G Δ) + penalty(W + Δ) over a working set of features, then searches the
-    line on cached logits. S is the k×k mean curvature of the loss at the current point.
+    """Each step minimises ⟨g, Δ⟩ + ½⟨Δ, B Δ⟩ + penalty(W + Δ) over a working set of features, then searches the line
+    on cached logits. B is G ⊗ S, with S the k×k mean curvature of the loss, corrected by what earlier steps, also
+    those at larger λ, showed of the true Hessian. So an outer step costs one product with Z and one with Zᵀ.
     """
 
     name: ClassVar[str] = "prox_newton"
@@ -27,63 +32,84 @@ class ProxNewton(Solver):
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
         super().__init__(problem, penalty, seed)
         self.lambda_ = 0.0
-        self.features = torch.zeros(0, dtype=torch.int64, device=problem.device)
-        self.gram = torch.zeros(0, 0, dtype=problem.dtype, device=problem.device)
+        self.memory = SecantMemory(MEMORY)
+        self.known = torch.zeros(0, dtype=torch.int64, device=problem.device)  # features in the stored Gram matrix
+        self.stored = torch.zeros(0, 0, dtype=problem.dtype, device=problem.device)
+        self.features = self.known
+        self.gram = self.stored
+        self.last: Point | None = None
 
     def start(self, lambda_: float) -> None:
-        self.lambda_ = lambda_
+        self.lambda_, self.last = lambda_, None
+        self.features = self.known[:0]
 
-    def step(self, point: Point) -> tuple[Tensor, Tensor]:
+    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+        if self.last is not None:
+            change = (self.last.slope - point.slope).to(point.coef)
+            self.memory.add(point.coef - self.last.coef, change)
+        self.last = point
         self._admit(point)
         if not len(self.features):
-            return point.coef, point.logits
-        Z = point.logits + point.intercept.to(point.logits)
-        S = distributed.all_reduce(
-            self.problem.loss.mean_curvature(Z, self.problem.typed_targets, self.problem.design.weight[:, None])
-        )
+            return point.coef, point.logits, point.intercept
+        S = point.curvature.to(point.coef)
+        left, right = self.memory.correction(self.gram, self.features, S)
         start = point.coef[self.features]
-        target = minimise_model(
-            self.gram,
-            S / self.problem.design.total,
-            point.slope[self.features].to(start),
-            start,
-            self.penalty,
-            self.lambda_,
-            self.features,
-        )
+        model = Model(self.gram, S, left, right, point.slope[self.features].to(start), self.features)
+        target = minimise(model, start, self.penalty, self.lambda_, self._effort())
         delta = torch.zeros_like(point.coef)
         delta[self.features] = target - start
         return self._search(point, delta)
 
-    def _admit(self, point: Point) -> None:
-        """Let features that violate optimality, or are used, into the working set; extend the Gram matrix by them."""
-        wanted = (self.penalty.violation(point.coef.double(), point.slope, self.lambda_) > 0).any(1)
-        wanted |= (point.coef != 0).any(1)
-        wanted[self.features] = False
-        new = wanted.nonzero().flatten()
-        if not len(new):
-            return
-        features = torch.cat([self.features, new])
-        columns = self.problem.design.gram(features, new)
-        old = len(self.features)
-        gram = torch.empty(len(features), len(features), dtype=columns.dtype, device=columns.device)
-        gram[:old, :old] = self.gram
-        gram[:, old:] = columns
-        gram[old:, :old] = columns[:old].T
-        self.features, self.gram = features, gram
+    def _effort(self) -> Effort:
+        """Inner sweeps worth about as much time as the outer products."""
+        n, p = self.problem.design.shape
+        sweeps = n * p / (2 * len(self.features) ** 2)
+        return Effort(int(min(max(sweeps, 10), 200)), 0.02)
 
-    def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Tensor]:
+    def _admit(self, point: Point) -> None:
+        """Choose the working set at the first step of a λ; let violators in afterwards."""
+        W = point.coef.double()
+        inside = (W != 0).any(1)
+        near = self.penalty.excess(point.slope, MARGIN * self.lambda_)[0] if not len(self.features) else None
+        wanted = inside | ((self.penalty.violation(W, point.slope, self.lambda_) if near is None else near) > 0).any(1)
+        wanted[self.features] = True
+        if int(wanted.sum()) == len(self.features):
+            return
+        self._learn_gram(wanted.nonzero().flatten())
+
+    def _learn_gram(self, features: Tensor) -> None:
+        position = torch.full((self.problem.n_features,), -1, dtype=torch.int64, device=self.known.device)
+        position[self.known] = torch.arange(len(self.known), device=self.known.device)
+        whole = self.problem.n_features <= WHOLE_GRAM
+        candidates = torch.arange(len(position), device=position.device) if whole else features
+        new = candidates[position[candidates] < 0]
+        if len(new):
+            known = torch.cat([self.known, new])
+            columns = self.problem.design.gram(known, new) if len(self.known) else self.problem.design.gram(new, new)
+            old = len(self.known)
+            stored = torch.empty(len(known), len(known), dtype=columns.dtype, device=columns.device)
+            stored[:old, :old] = self.stored
+            stored[:, old:] = columns
+            stored[old:, :old] = columns[:old].T
+            position[new] = torch.arange(old, len(known), device=known.device)
+            self.known, self.stored = known, stored
+        self.features = features
+        self.gram = self.stored[position[features]][:, position[features]]
+        self.memory.forget_gram()
+
+    def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Armijo on cached logits: the model's curvature is not an upper bound."""
         direction = self.problem.design.times(delta)
-        shift = point.intercept.to(point.logits)
         ahead = self.penalty.value(point.coef + delta, self.lambda_)
         here = self.penalty.value(point.coef, self.lambda_)
         decrease = -float((point.slope * delta).sum()) + ahead - here
         size = 1.0
-        for _ in range(30):
+        for _ in range(25):
             coef, logits = point.coef + size * delta, point.logits + size * direction
-            objective = self.problem.mean_loss(logits + shift) + self.penalty.value(coef, self.lambda_)
+            intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2)
+            objective = fit.loss + self.penalty.value(coef, self.lambda_)
             if objective <= point.objective + 1e-4 * size * min(decrease, 0.0):
-                return coef, logits
+                return coef, logits, intercept
             size *= 0.5
-        return point.coef, point.logits
+        self.memory = SecantMemory(MEMORY)  # what misled the model is forgotten
+        return point.coef, point.logits, point.intercept

@@ -1,0 +1,131 @@
+"""Pieces of LLVM vector code: loads, broadcasts, fused multiply-add, exponential. Element type and width are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+__all__ = ["I64", "Lanes", "counted_loop"]
+
+I32, I64 = ir.IntType(32), ir.IntType(64)
+
+# exp on |r| ≤ ln(2)/2: (clamp, the two parts of ln 2, polynomial from the highest power, exponent bias and shift)
+EXP32 = (
+    -87.0,
+    0.693359375,
+    -2.12194440e-4,
+    (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.0, 1.0),
+    (127, 23),
+)
+FACTORIALS = [1.0]
+for _i in range(1, 14):
+    FACTORIALS.append(FACTORIALS[-1] / _i)
+EXP64 = (-700.0, 0.693145751953125, 1.42860682030941723212e-6, tuple(reversed(FACTORIALS)), (1023, 52))
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """A vector of ``width`` floats of 32 or 64 ``bits`` and the operations on it."""
+
+    bits: int
+    width: int
+
+    @property
+    def scalar(self) -> Any:
+        return ir.FloatType() if self.bits == 32 else ir.DoubleType()
+
+    @property
+    def vector(self) -> Any:
+        return ir.VectorType(self.scalar, self.width)
+
+    @property
+    def integers(self) -> Any:
+        return ir.VectorType(I32 if self.bits == 32 else I64, self.width)
+
+    @property
+    def zero(self) -> Any:
+        return self.constant(0.0)
+
+    @property
+    def suffix(self) -> str:
+        return f"v{self.width}f{self.bits}"
+
+    def constant(self, value: float) -> Any:
+        return ir.Constant(self.vector, [value] * self.width)
+
+    def pointer(self, builder: Any, address: Any) -> Any:
+        """A vector pointer from an integer address."""
+        return builder.inttoptr(address, self.vector.as_pointer())
+
+    def scalars(self, builder: Any, address: Any) -> Any:
+        """A scalar pointer from an integer address."""
+        return builder.inttoptr(address, self.scalar.as_pointer())
+
+    def load(self, builder: Any, pointer: Any, index: Any) -> Any:
+        return builder.load(builder.gep(pointer, [index]), align=self.bits // 8)
+
+    def store(self, builder: Any, value: Any, pointer: Any, index: Any) -> None:
+        builder.store(value, builder.gep(pointer, [index]), align=self.bits // 8)
+
+    def splat(self, builder: Any, value: Any) -> Any:
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        single = builder.insert_element(undefined, value, I32(0))
+        mask = ir.Constant(ir.VectorType(I32, self.width), [0] * self.width)
+        return builder.shuffle_vector(single, undefined, mask)
+
+    def fma(self, builder: Any, a: Any, b: Any, c: Any) -> Any:
+        """a·b + c."""
+        return self.call(builder, f"llvm.fma.{self.suffix}", self.vector, [a, b, c])
+
+    def call(self, builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+        module = builder.module
+        if name not in module.globals:
+            ir.Function(module, ir.FunctionType(result, [a.type for a in arguments]), name)
+        return builder.call(module.globals[name], arguments, fastmath=("reassoc",) if ".reduce." in name else ())
+
+    def sum(self, builder: Any, v: Any) -> Any:
+        start = ir.Constant(self.scalar, -0.0)
+        return self.call(builder, f"llvm.vector.reduce.fadd.{self.suffix}", self.scalar, [start, v])
+
+    def max(self, builder: Any, v: Any) -> Any:
+        return self.call(builder, f"llvm.vector.reduce.fmax.{self.suffix}", self.scalar, [v])
+
+    def exp(self, builder: Any, x: Any) -> Any:
+        """exp(x) for x ≤ 0, to rounding; anything below the clamp is as good as zero."""
+        clamp, high, low, coefficients, (bias, shift) = EXP32 if self.bits == 32 else EXP64
+        x = self.call(builder, f"llvm.maxnum.{self.suffix}", self.vector, [x, self.constant(clamp)])
+        scaled = builder.fmul(x, self.constant(1.4426950408889634))
+        n = self.call(builder, f"llvm.nearbyint.{self.suffix}", self.vector, [scaled])
+        r = self.fma(builder, n, self.constant(-high), x)
+        r = self.fma(builder, n, self.constant(-low), r)
+        y = self.constant(coefficients[0])
+        for c in coefficients[1:]:
+            y = self.fma(builder, y, r, self.constant(c))
+        whole = builder.fptosi(n, self.integers)
+        biased = builder.add(whole, ir.Constant(self.integers, [bias] * self.width))
+        power = builder.bitcast(builder.shl(biased, ir.Constant(self.integers, [shift] * self.width)), self.vector)
+        return builder.fmul(y, power)
+
+
+def counted_loop(builder: Any, count: Any, carried: Sequence[Any], body: Any) -> list[Any]:
+    """``for i in range(count)`` (count ≥ 1) whose ``body(i, values)`` returns the next carried values."""
+    entry = builder.block
+    loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    i = builder.phi(I64)
+    i.add_incoming(I64(0), entry)
+    values = [builder.phi(v.type) for v in carried]
+    for phi, start in zip(values, carried, strict=True):
+        phi.add_incoming(start, entry)
+    following = body(i, values)
+    after = builder.add(i, I64(1))
+    i.add_incoming(after, builder.block)
+    for phi, value in zip(values, following, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.cbranch(builder.icmp_signed("<", after, count), loop, done)
+    builder.position_at_end(done)
+    return list(following)

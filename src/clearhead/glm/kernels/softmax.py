@@ -1,0 +1,90 @@
+"""One pass over cached logits: probabilities, residual, loss, and the mean curvature of the softmax loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clearhead.glm.kernels.compiled import compiled
+from clearhead.glm.kernels.intrinsics import softmax_block
+from clearhead.glm.kernels.products import WIDTHS
+from clearhead.glm.kernels.threads import over_rows
+
+__all__ = ["SoftmaxPass", "softmax_pass"]
+
+CHUNK = 64  # rows summed in storage precision before float64 takes over
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxPass:
+    """Sums over rows with weights w, in float64: ``loss`` Σw(lse − y·z), ``probability`` (k,) Σw q,
+    ``outer`` (k, k) Σw q qᵀ."""
+
+    loss: float
+    probability: Tensor
+    outer: Tensor
+
+    @property
+    def curvature(self) -> Tensor:
+        """(k, k) Σw (diag q − q qᵀ)."""
+        return torch.diag(self.probability) - self.outer
+
+
+def _driver(bits: int, width: int) -> Callable[..., None]:
+    size = bits // 8
+
+    def rows(
+        z: int, b: int, y: int, w: int, t: int, weight: Any, peaks: Any, part: Any, total: Any, n: int
+    ) -> None:
+        for start in range(0, n, CHUNK):
+            m = min(CHUNK, n - start)
+            offset = start * width * size
+            softmax_block(bits, width, z + offset, b, y + offset, w + start * size, m, t + offset, peaks.ctypes.data, part.ctypes.data)
+            for r in range(part.shape[0]):
+                for c in range(width):
+                    total[1 + r, c] += part[r, c]
+            for i in range(m):
+                peak = np.float64(peaks[i, 0])
+                total[0, 0] += np.float64(weight[start + i]) * (peak + np.log(np.float64(peaks[i, 1])))
+
+    return compiled(rows)
+
+
+DRIVERS = {
+    (dtype, width): _driver(bits, width)
+    for dtype, bits in ((torch.float32, 32), (torch.float64, 64))
+    for width in WIDTHS
+}
+
+
+def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tensor) -> SoftmaxPass:
+    """One pass over padded logits Z (n, width), of which the first ``k`` count, with intercept b (k,).
+
+    ``Y`` (n, width) are targets padded with zeros, ``w`` (n,) weights, ``theta`` (n, width) receives y − q.
+    """
+    n, width = Z.shape
+    kernel, size = DRIVERS[Z.dtype, width], Z.element_size()
+    # Padded outputs get a logit so small that their probability is nil; the product with their zero target is 0.
+    bias = torch.full((width,), -1e30, dtype=Z.dtype)
+    bias[:k] = b.to(Z.dtype)
+    weight = w.numpy()
+    numpy_type = weight.dtype
+    pointers = [a.data_ptr() for a in (Z, Y, w, theta)]
+    results: dict[int, Any] = {}
+
+    def work(part: int, start: int, stop: int) -> None:
+        z, y, ww, t = (q + start * (size if i == 2 else width * size) for i, q in enumerate(pointers))
+        total = np.zeros((3 + width, width))
+        peaks, sums = np.empty((CHUNK, 2), numpy_type), np.empty((2 + width, width), numpy_type)
+        kernel(z, bias.data_ptr(), y, ww, t, weight[start:stop], peaks, sums, total, stop - start)
+        results[part] = total
+
+    parts = over_rows(n, work)
+    total = torch.from_numpy(sum(results[i] for i in range(parts)))
+    fit = float(total[1, :k].sum())
+    return SoftmaxPass(float(total[0, 0]) - fit, total[2, :k], total[3 : 3 + k, :k])

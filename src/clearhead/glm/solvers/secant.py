@@ -1,0 +1,66 @@
+"""What earlier steps taught about the Hessian: a limited-memory BFGS correction of the Gram-space model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["SecantMemory"]
+
+FLATTEST = 1e-7  # pairs whose curvature is smaller than this share of |s||y| are rounding, not information
+
+
+class SecantMemory:
+    """Pairs (s, y): a step of the weights and the change of the loss's gradient it caused, both (p, width).
+
+    The Hessian of the loss varies slowly along the path, so pairs are kept from one λ to the next. With B₀ = G ⊗ S,
+    the compact form (Byrd, Nocedal and Schnabel 1994, eq. 3.5) is B = B₀ − Φ M⁻¹ Φᵀ with Φ = [B₀s₁ … y₁ …].
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.steps: list[Tensor] = []
+        self.changes: list[Tensor] = []
+        self._through_gram: list[Tensor] = []  # G·s of each step, valid for one working set
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def add(self, step: Tensor, change: Tensor) -> None:
+        """Learn one pair (p, width); pairs without positive curvature are left out."""
+        curvature = float((step * change).sum())
+        if curvature <= FLATTEST * float(step.norm()) * float(change.norm()):
+            return
+        self.steps.append(step)
+        self.changes.append(change)
+        if len(self.steps) > self.size:
+            del self.steps[0], self.changes[0], self._through_gram[:1]
+
+    def forget_gram(self) -> None:
+        """The working set has changed."""
+        self._through_gram = []
+
+    def correction(self, gram: Tensor, features: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
+        """(L, R), each (a, m, width), with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩ on the listed features.
+
+        ``gram`` (a, a) is their Gram matrix and S (width, width) the mean curvature.
+        """
+        if not self.steps:
+            empty = torch.zeros(len(features), 1, S.shape[0], dtype=gram.dtype, device=gram.device)
+            return empty, empty.clone()
+        steps = torch.stack([s[features] for s in self.steps])
+        changes = torch.stack([y[features] for y in self.changes])
+        for s in steps[len(self._through_gram) :]:
+            self._through_gram.append(gram @ s)
+        modelled = torch.stack(self._through_gram) @ S
+        middle = self._middle(steps, modelled, changes)
+        terms = torch.cat([modelled, changes]).permute(1, 0, 2).contiguous()
+        return terms, torch.einsum("amw,mr->arw", terms, middle.to(terms)).contiguous()
+
+    def _middle(self, steps: Tensor, modelled: Tensor, changes: Tensor) -> Tensor:
+        """M⁻¹ (2m, 2m) in float64."""
+        s, b, y = (t.flatten(1).double() for t in (steps, modelled, changes))
+        inner, mixed = s @ b.T, s @ y.T
+        lower, diagonal = torch.tril(mixed, -1), torch.diag(mixed.diagonal())
+        whole = torch.cat([torch.cat([inner, lower], 1), torch.cat([lower.T, -diagonal], 1)], 0)
+        return torch.linalg.pinv((whole + whole.T) / 2, rtol=1e-12)
