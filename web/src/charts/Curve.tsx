@@ -21,11 +21,11 @@ interface Props {
   alt: string;
 }
 
-const HEIGHT = 340;
 
 export function Curve({ series, references, xLabel, yLabel, marks, onPick, format, alt }: Props) {
   const [ref, width] = useWidth();
   const [hover, setHover] = useState<number | null>(null);
+  const HEIGHT = Math.round(Math.min(Math.max(width * 0.34, 280), 640));
   const pad = { left: 52, right: width < 520 ? 16 : 96, top: 18, bottom: 46 };
   const points = series.flatMap((s) => s.points).filter((p) => p.x > 0);
   const xs = extent(points.map((p) => p.x));

@@ -12,11 +12,10 @@ interface Props {
   alt: string;
 }
 
-const HEIGHT = 360;
-
 export function Scatter({ points, xLabel, yLabel, format = short, alt }: Props) {
   const [ref, width] = useWidth();
   const [hover, setHover] = useState<number | null>(null);
+  const HEIGHT = Math.round(Math.min(Math.max(width * 0.36, 300), 680));
   const pad = { left: 52, right: 16, top: 22, bottom: 46 };
   const xs = extent(points.map((p) => p.x));
   const ys = extent(points.map((p) => p.y));
