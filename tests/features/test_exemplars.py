@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -112,5 +111,9 @@ def test_intervals_hold_only_their_own(table, values):
 def test_refusals(values):
     with pytest.raises(SettingError, match="at least one"):
         top_rows(as_rows(values), 0)
-    with pytest.raises(SettingError, match="float32"):
-        top_rows(as_rows(np.zeros((3, 2))), 1)
+
+
+def test_float64_is_ranked_in_float64():
+    x = torch.tensor([[1.0], [1.0 + 1e-12], [-1.0], [1.0 - 1e-12]], dtype=torch.float64)
+    assert top_rows(as_rows(x), 4).rows.tolist() == [[1, 0, 3, 2]]
+    assert top_rows(as_rows(x), 1, largest=False).rows.tolist() == [[2]]

@@ -151,10 +151,12 @@ def load_backbone(
     feature_layer: str | None = None,
     head_layer: str | None = None,
     encoder: bool = False,
+    kind: str | None = None,
     example: Sequence[Any] | None = None,
     device: str | torch.device | None = None,
 ) -> Backbone:
-    """A backbone from a spec; ``example`` is a few inputs of the user's own on which the head is proved.
+    """A backbone from a spec; ``example`` is a few inputs of the user's own on which the head is proved, ``kind`` what
+    a function's network reads ("image" or "text") where that is known.
 
     - ``path.py:function`` or ``package.module:function`` returning a `Backbone`, ``(module, preprocess)`` or
       ``(module, preprocess, class_names)``;
@@ -181,7 +183,7 @@ def load_backbone(
             expected="a Backbone, (module, preprocess) or (module, preprocess, class_names)",
         )
     found = Backbone.from_module(
-        parts[0], parts[1], class_names=parts[2] if len(parts) == 3 else (), device=device, **layers
+        parts[0], parts[1], kind=kind, class_names=parts[2] if len(parts) == 3 else (), device=device, **layers
     )
     found.source = text
     return found

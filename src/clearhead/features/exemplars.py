@@ -40,10 +40,10 @@ def top_rows(
 
     Parameters
     ----------
-    rows : (n, p); a feature table or anything that reads in blocks, up to float32.
+    rows : (n, p); a feature table or anything that reads in blocks.
     index : only these row numbers (the result still holds numbers of ``rows``).
     features : only these columns, in this order.
-    seed : rows of equal value are ranked at random; a ReLU's zeros would otherwise show the file's first rows.
+    seed : rows of equal value are ranked at random (in float64 by row), lest a ReLU's zeros show the file's first rows.
 
     Examples
     --------
@@ -100,15 +100,11 @@ def interval_rows(
 def _best(rows: Rows, k: int, sign: Tensor, index: Any, features: Any, seed: int) -> TopRows:
     if k < 1:
         raise SettingError("at least one row must be asked for", got=k)
-    if rows.dtype is torch.float64:
-        raise SettingError(
-            "exemplars are ranked in float32 or less", got="float64", fix="store the features as float32"
-        )
     source, numbers = _chosen(rows, index)
     priority, best = _priority(len(numbers), seed), _Best(k)
     for span, block in source.blocks():
-        values = _columns(block, features).float()
-        best.update(_ordered_bits(values * sign.to(values)) + priority[span, None], values, span.start)
+        values = _columns(block, features)
+        best.update(_keys(values * sign.to(values.dtype), priority[span, None]), values, span.start)
     return best.result(numbers)
 
 
@@ -150,6 +146,14 @@ def _columns(block: Tensor, features: Any) -> Tensor:
 
 def _priority(n: int, seed: int) -> Tensor:
     return torch.randperm(n, generator=torch_generator(seed, "exemplars"))
+
+
+def _keys(values: Tensor, priority: Tensor) -> Tensor:
+    """int64 keys in the order of the values; ties by priority, for float64 (which fills the key) by row."""
+    if values.dtype is torch.float64:
+        bits = (values + 0.0).view(torch.int64)
+        return torch.where(bits < 0, -(bits & 0x7FFFFFFFFFFFFFFF), bits)
+    return _ordered_bits(values.float()) + priority
 
 
 def _ordered_bits(values: Tensor) -> Tensor:

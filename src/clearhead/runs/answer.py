@@ -66,7 +66,7 @@ def why(run: Run, example: Any, n: int = 10, model: str | None = None) -> dict[s
 
 def _same_network(run: Run, model: str | None) -> Backbone:
     """The network again, refused if it is not the one whose features were fitted."""
-    network = sources.backbone(run, model)
+    network = sources.backbone(run, model, kind=run.table.kind)
     made_from = run.record.facts.get("backbone_key")
     if made_from is not None and network.key != made_from:
         raise ModelError(

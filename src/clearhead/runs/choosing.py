@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +21,7 @@ from clearhead.runs.summary import Summary
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["dense_source", "head_of", "select", "summarise"]
+__all__ = ["caveats", "dense_source", "head_of", "select", "summarise"]
 
 
 def select(run: Run) -> None:
@@ -28,6 +29,7 @@ def select(run: Run) -> None:
     key = content_key(fitting.fit_key(run), run.config.select)
     if run.record.key("select") != key:
         run.record.forget("debug")
+        shutil.rmtree(run.folder / "findings", ignore_errors=True)  # they were about another head
     outputs = [run.folder / "head" / "selection.json", run.folder / "dense" / "head.json"]
     run.record.step("select", key, outputs, lambda: _select(run))
 
@@ -121,9 +123,25 @@ def summarise(run: Run) -> Summary:
         worst_gap=max(path.worst_gap for path in run.paths),
         statuses=statuses,
         seconds=run.record.seconds(),
-        caveats=list(run.record.facts.get("caveats", [])),
+        caveats=caveats(run),
         report=str(page) if page.exists() else None,
     )
+
+
+def caveats(run: Run) -> list[str]:
+    """What limits the run as a whole: rows left out, rounding, how rows were split, what there is to compare with."""
+    about = run.table.manifest
+    said = [run.split.note[:1].upper() + run.split.note[1:] + "."]
+    if skipped := about.get("skipped"):
+        more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+        said.append(f"{len(skipped)} unreadable left out: {', '.join(skipped[:5])}{more}.")
+    if note := about.get("dtype_note"):
+        said.append(f"Features are {note}.")
+    if changed := about.get("changed_predictions"):
+        said.append(f"{changed} of {len(run.table)} predictions of the network change on the stored features.")
+    if run.table.dense_head is None:
+        said.append("There is no head of the network over these classes: the least regularised head stands in for it.")
+    return said
 
 
 def _value(number: Any) -> float | None:

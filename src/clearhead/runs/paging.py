@@ -75,7 +75,7 @@ def bundle(run: Run) -> Bundle:
         exemplars=exemplars,
         findings=findings,
         provenance=_provenance(run),
-        caveats=list(run.record.facts.get("caveats", [])),
+        caveats=choosing.caveats(run),
     )
 
 
@@ -180,7 +180,7 @@ def _provenance(run: Run) -> dict[str, Any]:
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        "network": {k: v for k, v in run.record.facts.items() if k not in ("caveats", "network_classes")},
+        "network": run.record.facts,
         "table": {"key": run.table.key, "rows": run.table.shape[0], "features": run.table.shape[1]},
         "split": run.split.note,
         "settings": {name: vars(section) for name, section in run.config.sections()},

@@ -9,6 +9,7 @@ import torch
 
 from clearhead.core.artifacts import content_key, file_hash
 from clearhead.core.errors import SettingError
+from clearhead.core.rows import check_finite
 from clearhead.features.backbone import Backbone, load_backbone
 from clearhead.features.examples import Examples, join_splits
 from clearhead.features.extract import extract as extract_features
@@ -39,7 +40,8 @@ def _take_file(run: Run, path: Path) -> None:
 
     def work() -> None:
         run.progress.start("read features")
-        from_file(path, run.folder / "features", feature_names=names[0], class_names=names[1])
+        table = from_file(path, run.folder / "features", feature_names=names[0], class_names=names[1])
+        check_finite(table, table.feature_names)
         run.record.note(network=path.name, identity_error=None)
         run.progress.finish()
 
@@ -55,7 +57,8 @@ def _lines(path: Path | None) -> list[str] | None:
 
 
 def _from_network(run: Run) -> None:
-    network, data, settings = backbone(run), examples(run), run.config.model
+    data, settings = examples(run), run.config.model
+    network = backbone(run, kind=data.kind)
     key = content_key(network.key, data.key, settings.feature_dtype, run.config.data.skip_unreadable)
 
     def work() -> None:
@@ -79,8 +82,8 @@ def _from_network(run: Run) -> None:
     run.record.step("extract", key, [run.folder / "features" / "manifest.json"], work)
 
 
-def backbone(run: Run, model: str | None = None) -> Backbone:
-    """The network of a run; ``model`` names it again where the run was made from an object."""
+def backbone(run: Run, model: str | None = None, *, kind: str | None = None) -> Backbone:
+    """The network of a run, for examples of this kind; ``model`` names it where the run was made from an object."""
     settings = run.config.model
     given = run.objects.get("model")
     if isinstance(given, Backbone):
@@ -92,6 +95,7 @@ def backbone(run: Run, model: str | None = None) -> Backbone:
         spec,
         feature_layer=settings.feature_layer,
         head_layer=settings.head_layer,
+        kind=kind,
         device=_device(run.config.fit.device),
     )
 
