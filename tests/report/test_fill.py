@@ -13,7 +13,7 @@ from clearhead.glm import fit_path
 from clearhead.head import SparseHead
 from clearhead.report import fill
 from clearhead.report.page import write_report
-from clearhead.report.sample import draw, top_rows
+from clearhead.report.sample import draw
 
 
 def source(folder: Path, k: int = 3, n: int = 240, p: int = 8) -> fill.Source:
@@ -55,21 +55,32 @@ def test_a_binomial_head_has_two_classes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ours, theirs.numpy())
 
 
-def test_top_rows_are_the_largest(tmp_path: Path) -> None:
-    table = source(tmp_path).table
-    values = table.take(torch.arange(len(table)))
-    expected = values.argsort(dim=0, descending=True)[:4].T[[1, 5]]
-    np.testing.assert_array_equal(top_rows(table, np.array([1, 5]), 4), expected.numpy())
+def test_exemplars_are_the_largest_of_all_rows(tmp_path: Path) -> None:
+    made = source(tmp_path)
+    bundle = fill.bundle(made, max_examples=100, n_heads=5)
+    values = made.table.take(torch.arange(len(made.table)))
+    for feature, places in bundle.exemplars.items():
+        best = values[:, feature].argsort(descending=True)[: len(places)]
+        assert bundle.examples.row[places].tolist() == best.tolist()
+
+
+def test_the_effect_of_removals_is_on_all_test_rows(tmp_path: Path) -> None:
+    made = source(tmp_path)
+    bundle = fill.bundle(made, max_examples=20)
+    assert bundle.removals["n"] == 60
+    assert bundle.removals["feature"].tolist() == made.head.used().tolist()
 
 
 def test_the_sample_is_part_uniform_and_bounded() -> None:
     tops = np.arange(30).reshape(10, 3)
+    tops[4, 2] = -1
     sample = draw(tops, torch.arange(100, 200), torch.arange(0), wanted=[7], limit=40)
     assert len(sample.rows) == 40
     assert sample.uniform.sum() == 20
     assert (sample.rows[sample.uniform] >= 100).all()
     # Every feature keeps its strongest row.
     assert set(range(0, 30, 3)) <= set(sample.rows.tolist())
+    assert (sample.rows >= 0).all()
 
 
 def test_an_unreadable_picture_is_left_out() -> None:

@@ -14,12 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from clearhead.core.finding import Estimate, Finding
+from clearhead.features.exemplars import top_rows
 from clearhead.features.table import FeatureTable
 from clearhead.glm.solution import RegularizationPath
 from clearhead.head import SparseHead
 from clearhead.report import pathheads
 from clearhead.report.bundle import Bundle, Examples, Explanation, Head
-from clearhead.report.sample import Sample, draw, top_rows
+from clearhead.report.removals import removals
+from clearhead.report.sample import Sample, draw
 
 __all__ = ["Source", "Thumbnails", "bundle"]
 
@@ -39,6 +41,7 @@ class Source:
     findings, folder : the findings, and the folder that their media are relative to.
     explanations : feature → pictures and words, media named as in ``media``.
     wanted : further row numbers to ship.
+    against : another run's bundle to compare with.
     """
 
     title: str
@@ -55,6 +58,7 @@ class Source:
     folder: Path | None = None
     explanations: Mapping[int, Sequence[Explanation]] = field(default_factory=dict)
     wanted: Sequence[int] = ()
+    against: Bundle | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     caveats: Sequence[str] = ()
     sensitive: bool = False
@@ -74,9 +78,10 @@ def bundle(
     positions = pathheads.spaced(path, -first, n_heads)
     heads = [pathheads.stacked(source.paths, source.chosen, position + first) for position in positions]
     path[-first] = replace(path[-first], fidelity=_fidelity(source.findings))
-    shipped = np.unique(np.concatenate([h.feature for h in heads]))
+    also = [] if source.against is None else [source.against.head]
+    shipped = np.unique(np.concatenate([h.feature for h in [*heads, *also]]))
     per_feature = int(np.clip(max_examples // 2 // max(len(shipped), 1), 3, 16))
-    tops = top_rows(source.table, shipped, per_feature)
+    tops = top_rows(source.table, per_feature, features=shipped, seed=seed).rows.numpy()
     sample = draw(tops, source.parts["test"], source.parts["val"], wanted=source.wanted, limit=max_examples, seed=seed)
     place = {int(row): i for i, row in enumerate(sample.rows)}
     exemplars = {int(feature): [place[int(r)] for r in tops[i] if int(r) in place] for i, feature in enumerate(shipped)}
@@ -96,6 +101,8 @@ def bundle(
         explanations=source.explanations,
         findings=source.findings,
         media=_media(source),
+        removals=_removals(source),
+        against=source.against,
         provenance=source.provenance,
         caveats=source.caveats,
         sensitive=source.sensitive,
@@ -117,6 +124,15 @@ def _dense_scores(tradeoff: Finding | None) -> dict[str, float]:
         return {}
     columns = tradeoff.tables["dense"].columns
     return {str(split): float(value) for split, value in zip(columns["split"], columns["value"], strict=True)}
+
+
+def _removals(source: Source) -> dict[str, Any]:
+    """On all test rows, for one class a row; a head of many labels has no single accuracy to change."""
+    labels = source.labels if source.labels is not None else source.table.labels
+    rows = source.parts["test"]
+    if labels is None or labels.ndim != 1 or not len(rows) or source.head.link.name == "multilabel":
+        return {}
+    return removals(source.head, source.table.view(rows), labels[rows])
 
 
 def _examples(source: Source, sample: Sample, shipped: Any, thumbnail: int) -> Examples:

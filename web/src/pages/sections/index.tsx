@@ -2,12 +2,14 @@
 import type { ComponentType } from "preact";
 import type { FindingData } from "../../model/types";
 import { Entering } from "./Entering";
+import { Repair } from "./Repair";
 import { Sentences } from "./Sentences";
 import { Suspects } from "./Suspects";
 import { Sweep } from "./Sweep";
 
 export const SPECIAL: Record<string, ComponentType<{ data: FindingData }>> = {
   ordering: Entering,
+  repair: Repair,
   suspects: Suspects,
   tradeoff: Sweep,
   repair_curve: Sweep,
