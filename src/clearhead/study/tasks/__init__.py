@@ -4,6 +4,7 @@ from clearhead.study.tasks.arm import Arm
 from clearhead.study.tasks.checks import with_gold, with_repeats
 from clearhead.study.tasks.exhibits import Exhibits
 from clearhead.study.tasks.folder import load_key, load_study, media_files, save_study
+from clearhead.study.tasks.heads import study_from_heads, with_exemplars
 from clearhead.study.tasks.misclassification import Errors, MisclassificationOptions, build_misclassification
 from clearhead.study.tasks.model import KINDS, LETTERS, Decision, Key, Shown, Study, Task
 from clearhead.study.tasks.simulate import SimulateOptions, build_simulate
@@ -30,7 +31,9 @@ __all__ = [
     "load_study",
     "media_files",
     "save_study",
+    "study_from_heads",
     "top_rows_of_class",
+    "with_exemplars",
     "with_gold",
     "with_repeats",
 ]

@@ -28,6 +28,7 @@ class Exhibits:
     texts : one sentence a row; None for image data.
     feature_pictures : feature → pictures (visualisations, word clouds, or its most activating images).
     feature_words : feature → (word, weight) pairs, heaviest first.
+    feature_texts : feature → sentences that activate it.
     words_shown : how many of those words a page shows.
     """
 
@@ -35,6 +36,7 @@ class Exhibits:
     texts: Sequence[str] | None = None
     feature_pictures: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     feature_words: Mapping[int, Sequence[tuple[str, float]]] = field(default_factory=dict)
+    feature_texts: Mapping[int, Sequence[str]] = field(default_factory=dict)
     words_shown: int = 20
 
     def rows(self, index: Sequence[int], label: str = "") -> Shown:
@@ -44,14 +46,15 @@ class Exhibits:
         return Shown(media=tuple(f"row/{int(i)}" for i in index), label=label)
 
     def feature(self, j: int, importance: int | None = None) -> Shown:
-        """One feature; nothing in it if neither pictures nor words are known."""
+        """One feature; nothing in it if neither pictures, words nor sentences are known."""
         pictures = self.feature_pictures.get(j, ())
         words = tuple((str(w), round(float(x), 4)) for w, x in list(self.feature_words.get(j, ()))[: self.words_shown])
-        return Shown(media=tuple(f"feature/{j}/{k}" for k in range(len(pictures))), words=words, importance=importance)
+        media, texts = tuple(f"feature/{j}/{k}" for k in range(len(pictures))), tuple(self.feature_texts.get(j, ()))
+        return Shown(media=media, words=words, texts=texts, importance=importance)
 
     def showable(self, j: int) -> bool:
         """Whether a page could show this feature."""
-        return bool(self.feature_pictures.get(j)) or bool(self.feature_words.get(j))
+        return any(known.get(j) for known in (self.feature_pictures, self.feature_words, self.feature_texts))
 
     def picture(self, source: str) -> Any:
         """The picture that a source name from `rows` or `feature` stands for."""

@@ -49,6 +49,8 @@ def build_simulate(
     exhibits: Exhibits,
     class_names: Sequence[str],
     options: SimulateOptions | None = None,
+    *,
+    rows: Any = None,
 ) -> Study:
     """The tasks of D.4 from two (or more) decision layers.
 
@@ -57,6 +59,7 @@ def build_simulate(
     arms : each with weights (p, K) and target probabilities on the test rows.
     labels : (n,) true classes of the test rows; tells whether the right image is of the target class (Table 25).
     exhibits : pictures or words of features, and the test rows.
+    rows : (n,) numbers under which ``exhibits`` and the key know the test rows; 0 … n−1 if None.
 
     Raises
     ------
@@ -64,6 +67,7 @@ def build_simulate(
     """
     options = options or SimulateOptions()
     labels = np.asarray(labels)
+    numbers = np.arange(len(labels)) if rows is None else np.asarray(rows)
     weights = {arm.name: arm.matrix() for arm in arms}
     usable, hidden = _usable(weights, exhibits, options)
     chosen, passed_over = _choose_classes(usable, options)
@@ -80,7 +84,7 @@ def build_simulate(
                 features = rng.choice(usable[arm.name][c], size=number, replace=False)
                 values = weights[arm.name][features, c]
                 candidates, tied = _draw_candidates(target, options, rng)
-                task = _task(features, values, candidates, exhibits)
+                task = _task(features, values, [int(numbers[x.row]) for x in candidates], exhibits)
                 truth = _truth(target, labels, c, candidates, tied)
                 drafts.append(
                     (
@@ -93,6 +97,7 @@ def build_simulate(
                             "features": features.tolist(),
                             "weights": values.tolist(),
                             **truth,
+                            "rows": [int(numbers[x.row]) for x in candidates],
                         },
                     )
                 )
@@ -157,13 +162,11 @@ def _draw_candidates(
     return [drawn[i] for i in rng.permutation(len(drawn))], tied
 
 
-def _task(
-    features: NDArray[np.int64], values: NDArray[np.float64], candidates: list[Candidate], exhibits: Exhibits
-) -> Task:
+def _task(features: NDArray[np.int64], values: NDArray[np.float64], rows: list[int], exhibits: Exhibits) -> Task:
     heavy = np.argsort(-np.abs(values), kind="stable")
     shares = importances(values)
     patterns = tuple(replace(exhibits.feature(int(features[i])), importance=shares[i]) for i in heavy)
-    return Task("", "simulate", patterns, tuple(exhibits.rows([x.row]) for x in candidates))
+    return Task("", "simulate", patterns, tuple(exhibits.rows([row]) for row in rows))
 
 
 def _truth(
