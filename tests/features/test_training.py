@@ -10,6 +10,7 @@ from torch import nn
 
 from clearhead.core.errors import ArtifactError, NotConvergedError, SettingError
 from clearhead.features.attack import PGD, perturb
+from clearhead.features.robustness import Normalised
 from clearhead.features.training import RECIPES, Recipe, augmented, evaluate, train
 
 
@@ -114,22 +115,25 @@ def test_a_resumed_training_is_the_uninterrupted_one(tmp_path):
 
 
 def test_training_learns_and_robust_training_resists():
-    """A patch beyond the attack's reach, right for 90 % of the images, and a faint tint within it, always right: only
-    robust training learns to leave the tint alone."""
-    generator = torch.Generator().manual_seed(0)
+    """A patch beyond the attack's reach, right for 87 % of the images, and a faint tint within it, always right:
+    standard training leans on the tint, robust training on the patch."""
+    generator = torch.Generator().manual_seed(5)
     y = torch.arange(600) % 2
-    sign, seen = 2.0 * y - 1, torch.where(torch.arange(600) % 10 == 7, 1 - y, y) * 2.0 - 1
+    sign = 2.0 * y - 1
+    seen = torch.where(torch.rand(600, generator=generator) < 0.13, -sign, sign)
     x = 0.5 + 0.04 * sign[:, None, None, None] + 0.05 * torch.randn(600, 3, 8, 8, generator=generator)
     x[:, :, :2, :2] = 0.5 + 0.15 * seen[:, None, None, None]
     attack, scores = PGD("linf", 0.06, 3), []
     for against in (None, attack):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+        linear = nn.Linear(192, 2)
+        nn.init.zeros_(linear.weight)
+        model = Normalised(nn.Sequential(nn.Flatten(), linear), [0.5] * 3, [1.0] * 3)
         train(model, x, y, Recipe(epochs=10, batch_size=50, learning_rate=0.5, attack=against, augment=0))
         scores.append(evaluate(model, x, y, {"pgd": attack}))
-    assert min(score.clean for score in scores) > 0.85
-    assert scores[1].attacked["pgd"] > scores[0].attacked["pgd"] + 0.3
-    assert scores[0].n == 600
+    standard, robust = scores
+    assert standard.clean > 0.97
+    assert standard.attacked["pgd"] < 0.1
+    assert robust.attacked["pgd"] > 0.8
 
 
 def test_augmentation_moves_and_flips_whole_images():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from clearhead.features.table import subset
 __all__ = ["TopRows", "interval_rows", "top_relevant", "top_rows", "top_rows_by_class"]
 
 _NO_KEY = torch.iinfo(torch.int64).min
+_STEP = 1024
 
 
 class TopRows(NamedTuple):
@@ -101,11 +103,66 @@ def _best(rows: Rows, k: int, sign: Tensor, index: Any, features: Any, seed: int
     if k < 1:
         raise SettingError("at least one row must be asked for", got=k)
     source, numbers = _chosen(rows, index)
-    priority, best = _priority(len(numbers), seed), _Best(k)
+    priority, race = _priority(len(numbers), seed), _Race(k, sign)
     for span, block in source.blocks():
-        values = _columns(block, features)
-        best.update(_keys(values * sign.to(values.dtype), priority[span, None]), values, span.start)
-    return best.result(numbers)
+        values, start = _columns(block, features), span.start
+        while start < span.stop:
+            stop = min(span.stop, start + (_STEP if race.full else max(_STEP // 4, 4 * k)))
+            race.update(values[start - span.start : stop - span.start], priority[start:stop], start)
+            start = stop
+    return race.result(numbers)
+
+
+class _Race:
+    """The k best rows of each column. Once k are known, one comparison a value tells which can still win, and only
+    those get a key; the bar rises each time the rows seen have doubled, so few ever do."""
+
+    def __init__(self, k: int, sign: Tensor) -> None:
+        self.best, self.sign = _Best(k), sign
+        self.pending: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self.flush_at = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether k rows are known."""
+        return len(self.best.keys) == self.best.k
+
+    def update(self, values: Tensor, priority: Tensor, start: int) -> None:
+        signed = values if bool((self.sign == 1).all()) else values * self.sign.to(values.dtype)
+        if not self.full:
+            self.best.update(_keys(signed, priority[:, None]), values, start)
+            self.flush_at = 2 * (start + len(values))
+            return
+        bar = (self.best.values[-1] * self.sign).to(values.dtype)
+        able = signed >= bar
+        if int(able.count_nonzero()) > able.numel() // 50 and values.dtype is not torch.float64:
+            # Many ties with the bar, as with a ReLU's zeros: those of too low a priority cannot win either.
+            able = (signed > bar) | ((signed == bar) & (priority[:, None] > self.best.keys[-1] & 0xFFFFFFFF))
+        row, column = torch.from_numpy(np.flatnonzero(able.numpy())), able.shape[1]
+        row, column = row // column, row % column
+        keys = _keys(signed[row, column], priority[row])
+        self.pending.append((column, keys, row + start, values[row, column]))
+        if start + len(values) >= self.flush_at:
+            self.flush()
+            self.flush_at = 2 * (start + len(values))
+
+    def flush(self) -> None:
+        if not self.pending:
+            return
+        column, keys, row, value = (torch.cat(parts) for parts in zip(*self.pending, strict=True))
+        self.pending = []
+        column, order = column.sort(stable=True)
+        count = torch.bincount(column, minlength=self.best.keys.shape[1])
+        place = torch.arange(len(column)) - (count.cumsum(0) - count)[column]
+        shape = (int(count.max()), len(count))
+        padded = [torch.full(shape, fill, dtype=t.dtype) for t, fill in ((keys, _NO_KEY), (row, 0), (value, 0))]
+        for full, part in zip(padded, (keys, row, value), strict=True):
+            full[place, column] = part[order]
+        self.best.merge(*padded)
+
+    def result(self, numbers: Tensor) -> TopRows:
+        self.flush()
+        return self.best.result(numbers)
 
 
 class _Best:
@@ -117,7 +174,10 @@ class _Best:
 
     def update(self, keys: Tensor, values: Tensor, start: int) -> None:
         keys, place = keys.topk(min(self.k, len(keys)), dim=0)
-        rows, values = place + start, values.gather(0, place)
+        self.merge(keys, place + start, values.gather(0, place))
+
+    def merge(self, keys: Tensor, rows: Tensor, values: Tensor) -> None:
+        """Keep the best of those known and these (m, p)."""
         if len(self.keys):
             keys, rows, values = (
                 torch.cat(pair) for pair in ((self.keys, keys), (self.rows, rows), (self.values, values))
