@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,42 @@ from torch import Tensor
 
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Table
+from clearhead.core.rows import as_rows
 from clearhead.debug.intervals import proportion
+from clearhead.head import SparseHead
 
-__all__ = ["agreement", "class_numbers", "estimates_table"]
+__all__ = ["Part", "agreement", "class_numbers", "estimates_table", "label_head", "predicted"]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A part of the data to judge on: raw features (n, p) or `Rows`, classes (n,), and a group name a row if known."""
+
+    features: Any
+    labels: Any
+    groups: Any = None
+
+
+def predicted(head: SparseHead, features: Any) -> Tensor:
+    """(n,) class numbers that a head predicts, block by block."""
+    rows = as_rows(features)
+    return class_numbers(torch.cat([head.predict(block.float()).cpu() for _, block in rows.blocks()]), "predictions")
+
+
+def label_head(head: SparseHead, label: int | str) -> SparseHead:
+    """One label of a head for many labels at once, as a head with one score: "not LABEL" against "LABEL"."""
+    if head.link.name != "multilabel":
+        raise DataError("the head is not one of many labels at once", got=f"link {head.link.name}")
+    c = head.class_number(label)
+    name = head.class_names[c]
+    return SparseHead(
+        head.weight[:, [c]],
+        head.intercept[[c]],
+        head.standardizer,
+        link="margin",
+        class_names=(f"not {name}", name),
+        feature_names=head.feature_names,
+    )
 
 
 def class_numbers(labels: Any, what: str = "labels") -> Tensor:

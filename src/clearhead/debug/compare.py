@@ -1,0 +1,122 @@
+"""Two heads over the same features: which weights, which answers and which classes changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from clearhead.core.errors import InputError
+from clearhead.core.finding import Finding, Table
+from clearhead.debug.inputs import class_numbers, predicted
+from clearhead.debug.intervals import mcnemar, paired_change, proportion
+from clearhead.head import SparseHead
+
+__all__ = ["compare"]
+
+
+def compare(
+    first: SparseHead,
+    second: SparseHead,
+    features: Any,
+    labels: Any,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    top: int = 200,
+    seed: int = 0,
+) -> Finding:
+    """Dense against sparse, before against after, checkpoint against checkpoint, on the same rows.
+
+    Parameters
+    ----------
+    features, labels : raw features (n, p) or `Rows`, classes (n,).
+
+    Returns
+    -------
+    A finding of kind "compare": table ``weights`` (gained, lost and changed weights of each class, largest change
+    first), ``flips`` (rows whose prediction changes), ``classes`` (accuracy of each class under both, paired).
+    """
+    if first.feature_names != second.feature_names or first.class_names != second.class_names:
+        raise InputError(
+            "the two heads have different features or classes",
+            got=f"{first.n_features} × {first.n_classes} against {second.n_features} × {second.n_classes} weights",
+            fix="compare heads over the same features, named alike",
+        )
+    target = class_numbers(labels).cpu()
+    guesses = [predicted(head, features) for head in (first, second)]
+    right = [(g == target).numpy() for g in guesses]
+    differ = (guesses[0] != guesses[1]).nonzero().flatten()
+    change = paired_change(*right, seed=seed)
+    weights, counts = _weights(first, second, top)
+    p = mcnemar(*right)
+    return Finding(
+        kind="compare",
+        title=f"{names[0]} against {names[1]}",
+        sentence=(
+            f"{len(differ)} of {len(target)} predictions differ; {names[1]} is right {100 * change.value:+.1f} points "
+            f"more often than {names[0]} (95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}, "
+            f"n = {change.n}, McNemar p = {p:.2g}); {counts['gained']} weights gained, {counts['lost']} lost, "
+            f"{counts['changed']} changed."
+        ),
+        numbers={
+            "agreement": proportion(len(target) - len(differ), len(target)),
+            "first_accuracy": proportion(int(right[0].sum()), len(target)),
+            "second_accuracy": proportion(int(right[1].sum()), len(target)),
+            "change": change,
+            "p_value": p,
+            **{f"weights_{name}": count for name, count in counts.items()},
+        },
+        tables={
+            "weights": weights,
+            "flips": _flips(first, guesses, target, differ),
+            "classes": _classes(first.class_names, right, target.numpy(), seed),
+        },
+        caveats=("Weights are on each head's own standardised features; their scales differ if their rows did.",),
+        settings={"names": list(names), "seed": seed},
+    )
+
+
+def _weights(first: SparseHead, second: SparseHead, top: int) -> tuple[Table, dict[str, int]]:
+    a, b = first.class_weights().double().cpu(), second.class_weights().double().cpu()
+    kinds = {"gained": (a == 0) & (b != 0), "lost": (a != 0) & (b == 0), "changed": (a != 0) & (b != 0) & (a != b)}
+    size = (b - a).abs().flatten()
+    order = torch.argsort(size, descending=True, stable=True)[:top]
+    shown = [divmod(int(i), a.shape[1]) for i in order if size[i] > 0]
+    kind = [next(name for name, mask in kinds.items() if mask[j, c]) for j, c in shown]
+    table = Table(
+        {
+            "feature": [first.feature_names[j] for j, _ in shown],
+            "class": [first.class_names[c] for _, c in shown],
+            "kind": kind,
+            "first": [float(a[j, c]) for j, c in shown],
+            "second": [float(b[j, c]) for j, c in shown],
+        }
+    )
+    return table, {name: int(mask.sum()) for name, mask in kinds.items()}
+
+
+def _flips(head: SparseHead, guesses: list[Any], target: Any, differ: Any) -> Table:
+    rows = differ.tolist()
+    name = head.class_names
+    return Table(
+        {
+            "row": rows,
+            "truth": [name[int(target[i])] for i in rows],
+            "first": [name[int(guesses[0][i])] for i in rows],
+            "second": [name[int(guesses[1][i])] for i in rows],
+        }
+    )
+
+
+def _classes(names: Sequence[str], right: list[Any], target: Any, seed: int) -> Table:
+    rows = []
+    for c, name in enumerate(names):
+        own = target == c
+        if own.any():
+            e = paired_change(right[0][own], right[1][own], seed=seed)
+            means = [float(np.mean(r[own])) for r in right]
+            rows.append((name, int(own.sum()), *means, e.value, e.low, e.high))
+    keys = ("class", "n", "first", "second", "change", "low", "high")
+    return Table({key: [row[i] for row in rows] for i, key in enumerate(keys)})
