@@ -273,7 +273,7 @@ def test_the_cart_becomes_edits_that_python_applies(
     raw[:, full.examples.features] = torch.as_tensor(full.examples.values).double()
     test = np.array([s == "test" for s in full.examples.split])
     right = (after.predict(raw).numpy() == full.examples.labels)[test].mean()
-    assert shown == f"{100 * right:.1f} %"
+    assert shown == f"{100 * right:.1f}%"
 
 
 def test_the_exact_effect_of_a_removal_is_quoted(visitor: Visitor, index: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from clearhead.report.sample import Sample, draw
 
 __all__ = ["Source", "Thumbnails", "bundle"]
 
+EXEMPLARS = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -34,7 +37,7 @@ class Source:
     ----------
     table, parts : the features, and "train", "val", "test" → row numbers (int64).
     paths, chosen : the path (one a label where many labels hold at once) and the selected index of each.
-    head, dense : the selected head and the reference.
+    head, dense, dense_name : the selected head, the reference, and what it is.
     labels : the labels of the table's rows, if they are not the table's own.
     network : the original network's class of each row, in the head's own numbers, or None.
     picture : row number → picture, None for text and plain features.
@@ -51,6 +54,7 @@ class Source:
     chosen: Sequence[int]
     head: SparseHead
     dense: SparseHead | None = None
+    dense_name: str = "the network's own dense head"
     labels: Tensor | None = None
     network: Tensor | None = None
     picture: Callable[[int], Image.Image] | None = None
@@ -80,11 +84,18 @@ def bundle(
     path[-first] = replace(path[-first], fidelity=_fidelity(source.findings))
     also = [] if source.against is None else [source.against.head]
     shipped = np.unique(np.concatenate([h.feature for h in [*heads, *also]]))
-    per_feature = int(np.clip(max_examples // 2 // max(len(shipped), 1), 3, 16))
-    tops = top_rows(source.table, per_feature, features=shipped, seed=seed).rows.numpy()
-    sample = draw(tops, source.parts["test"], source.parts["val"], wanted=source.wanted, limit=max_examples, seed=seed)
-    place = {int(row): i for i, row in enumerate(sample.rows)}
-    exemplars = {int(feature): [place[int(r)] for r in tops[i] if int(r) in place] for i, feature in enumerate(shipped)}
+    selected = positions.index(-first)
+    tops = top_rows(source.table, EXEMPLARS, features=shipped, seed=seed).rows.numpy()
+    # Features of the selected head show all their exemplars before those of other heads show a second one.
+    mine = tops[np.isin(shipped, heads[selected].feature)]
+    sample = draw(
+        [tops[:, :1], mine, tops],
+        source.parts["test"],
+        source.parts["val"],
+        wanted=source.wanted,
+        limit=max_examples,
+        seed=seed,
+    )
     return Bundle(
         title=source.title,
         kind="array" if source.table.kind not in ("image", "text") else source.table.kind,  # type: ignore[arg-type]
@@ -92,12 +103,12 @@ def bundle(
         feature_names=list(source.head.feature_names),
         path=path,
         heads=heads,
-        selected=positions.index(-first),
+        selected=selected,
         examples=_examples(source, sample, shipped, thumbnail),
-        dense=None if source.dense is None else _dense(source.dense),
+        dense=None if source.dense is None else _dense(source.dense, source.dense_name),
         dense_scores=_dense_scores(tradeoff),
         split_sizes={name: len(rows) for name, rows in source.parts.items()},
-        exemplars={feature: rows for feature, rows in exemplars.items() if len(rows) >= 3},
+        exemplars=_exemplars(shipped, tops, sample),
         explanations=source.explanations,
         findings=source.findings,
         media=_media(source),
@@ -115,8 +126,8 @@ def _fidelity(findings: Sequence[Finding]) -> float | None:
     return value.value if isinstance(value, Estimate) else None
 
 
-def _dense(head: SparseHead) -> Head:
-    return Head.from_matrix(head.weight.cpu().numpy(), head.intercept.cpu().numpy(), name="dense")
+def _dense(head: SparseHead, name: str) -> Head:
+    return Head.from_matrix(head.weight.cpu().numpy(), head.intercept.cpu().numpy(), name=name)
 
 
 def _dense_scores(tradeoff: Finding | None) -> dict[str, float]:
@@ -124,6 +135,16 @@ def _dense_scores(tradeoff: Finding | None) -> dict[str, float]:
         return {}
     columns = tradeoff.tables["dense"].columns
     return {str(split): float(value) for split, value in zip(columns["split"], columns["value"], strict=True)}
+
+
+def _exemplars(shipped: Any, tops: Any, sample: Sample) -> dict[int, list[int]]:
+    """Feature → places of its strongest rows, as far down as they ship without a gap."""
+    place = {int(row): i for i, row in enumerate(sample.rows)}
+    ranked = ([place.get(int(row)) for row in line] for line in tops)
+    return {
+        int(j): [i for i in takewhile(lambda i: i is not None, r) if i is not None]
+        for j, r in zip(shipped, ranked, strict=True)
+    }
 
 
 def _removals(source: Source) -> dict[str, Any]:

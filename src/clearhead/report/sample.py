@@ -25,17 +25,24 @@ class Sample:
 
 
 def draw(
-    tops: Ints, test: Tensor, fallback: Tensor, *, wanted: Sequence[int] = (), limit: int = 4000, seed: int = 0
+    tops: Sequence[Ints],
+    test: Tensor,
+    fallback: Tensor,
+    *,
+    wanted: Sequence[int] = (),
+    limit: int = 4000,
+    seed: int = 0,
 ) -> Sample:
     """A uniform sample of at most half of ``limit`` test rows, then rows by name, then the features' top rows.
 
-    ``tops`` is (features, k) row numbers, best first, −1 where there are fewer: every feature keeps its strongest rows.
+    Each of ``tops`` is (features, k) row numbers, best first, −1 where there are fewer; earlier ones go before later
+    ones, and the strongest rows of all features before second ones.
     """
     pool = test if len(test) else fallback
     what = "test" if len(test) else "validation"
     size = min(len(pool), limit // 2)
     uniform = np.sort(numpy_generator(seed, "report sample").choice(pool.numpy(), size, replace=False))
-    strongest = [r for r in tops.T.reshape(-1).tolist() if r >= 0]
+    strongest = [row for top in tops for row in top.T.reshape(-1).tolist() if row >= 0]
     rows = list(dict.fromkeys([*uniform.tolist(), *(int(r) for r in wanted), *strongest]))[:limit]
     note = (
         f"{len(uniform):,} of them are a uniform sample of the {len(pool):,} {what} rows; the others are the rows that "

@@ -36,12 +36,13 @@ def _size(bundle: Bundle) -> str:
     where = "test" if split == "test" else "validation"
     text += f" with {score:.1%} {where} accuracy"
     dense = bundle.dense_scores.get(split)
+    other = (bundle.dense.name if bundle.dense else "") or "the dense layer"
     if dense is None:
         return text + "."
     points = 100 * (score - dense)
     if abs(points) < 0.05:
-        return text + ", the same as the dense layer."
-    return text + f", {abs(points):.1f} points {'below' if points < 0 else 'above'} the dense layer ({dense:.1%})."
+        return text + f", the same as {other}."
+    return text + f", {abs(points):.1f} points {'below' if points < 0 else 'above'} {other} ({dense:.1%})."
 
 
 def _fidelity(bundle: Bundle) -> str:

@@ -41,6 +41,11 @@ export function nameOf(id: number): string {
 
 const byName = computed(() => new Map(info().feature_names.map((name, id) => [name, id])));
 
+/** What the reference head is called: short in charts. */
+export function denseWords(): string {
+  return info().dense?.name.includes("regularised") ? "least regularised" : "dense layer";
+}
+
 /** The number of a feature by its name, or −1. */
 export function idOf(name: string): number {
   const number = /^feature (\d+)$/.exec(name);

@@ -1,5 +1,5 @@
 // One class: its features as signed bars, each with what it responds to; the dense layer beside it.
-import { dense, examples, features, head, headIndex, info, nameOf } from "../model/store";
+import { dense, denseWords, examples, features, head, headIndex, info, nameOf } from "../model/store";
 import { link, param, set } from "../model/route";
 import type { Weighted } from "../model/types";
 import { Figure } from "../ui/Figure";
@@ -126,12 +126,12 @@ function DenseBeside({ c, weights }: { c: number; weights: Weighted[] }) {
   const total = info().dense!.per_class[c];
   return (
     <Section
-      title="The dense layer, for comparison"
-      note={`The dense layer spreads this class over ${plural(total, "feature")}. Its ${rows.length} largest carry ${percent(shown, 0)} of its weight by magnitude.`}
+      title={`The ${denseWords()}${denseWords().endsWith("layer") ? "" : " head"}, for comparison`}
+      note={`It spreads this class over ${plural(total, "feature")}. Its ${rows.length} largest carry ${percent(shown, 0)} of its weight by magnitude.`}
     >
       <Figure
         name={`class-${c}-dense`}
-        title="Largest dense weights and what the sparse head made of them"
+        title="Its largest weights and what the sparse head made of them"
         drawing={false}
         sheet={() => ({
           columns: ["feature", "name", "dense", "sparse"],

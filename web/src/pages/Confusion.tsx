@@ -153,7 +153,7 @@ function PairTable({ list }: { list: PairRow[] }) {
                 {className(v as number)}
               </a>
             ) : column === "largest share" ? (
-              `${(100 * (v as number)).toFixed(1)} %`
+              `${(100 * (v as number)).toFixed(1)}%`
             ) : (
               short(v as number)
             )
@@ -185,12 +185,12 @@ function SharedScatter({ list }: { list: PairRow[] }) {
           points={list.slice(0, 3000).map((p) => ({
             x: p.shared,
             y: p.rate,
-            name: `${className(p.a)} and ${className(p.b)}: ${plural(p.shared, "shared feature")}, ${(100 * p.rate).toFixed(1)} % confused`,
+            name: `${className(p.a)} and ${className(p.b)}: ${plural(p.shared, "shared feature")}, ${(100 * p.rate).toFixed(1)}% confused`,
             href: link("pair", [p.a, p.b]),
           }))}
           xLabel="features that both classes use"
           yLabel="largest share of one class taken for the other"
-          format={(y) => `${(100 * y).toFixed(0)} %`}
+          format={(y) => `${(100 * y).toFixed(0)}%`}
           alt="Scatter of pairs of classes: shared features against confusion"
         />
       </Figure>

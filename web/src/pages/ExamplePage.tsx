@@ -139,14 +139,19 @@ function Why({ i, h, z }: { i: number; h: Head; z: Float32Array }) {
   const other = m.many_labels ? guess : rival(i, guess, scores);
   const list = useMemo(() => parts(h, z, guess, other), [h, z, guess, other]);
   const max = Math.max(...list.map((p) => Math.max(Math.abs(p.forGuess), Math.abs(p.forOther))), 1e-12);
-  const two = other !== guess && m.classes.length > 1;
+  // One score for two classes: the second column would only be the first with its sign turned.
+  const two = other !== guess && m.classes.length > 1 && !m.margin;
   return (
     <>
       <Smallest i={i} h={h} z={z} guess={guess} other={other} />
       <Section title="What made the answer">
         <Figure
           name={`example-${i}`}
-          title={two ? `For ${className(guess)} and for ${className(other)}` : `For ${className(guess)}`}
+          title={
+            two
+              ? `For ${className(guess)} and for ${className(other)}`
+              : `For ${className(guess)}${m.margin ? `, against ${className(other)}` : ""}`
+          }
           caption="What each feature adds to the two scores: its value times its weight. Switch a feature off and the answer is computed anew."
           drawing={false}
           sheet={() => ({

@@ -158,11 +158,11 @@ function Distribution({ id, place, values }: { id: number; place: number; values
 }
 
 const BANDS = [
-  ["top 1 %", 0.99, 1],
-  ["95–99 %", 0.95, 0.99],
-  ["75–95 %", 0.75, 0.95],
-  ["25–75 %", 0.25, 0.75],
-  ["lowest 25 %", 0, 0.25],
+  ["top 1%", 0.99, 1],
+  ["95–99%", 0.95, 0.99],
+  ["75–95%", 0.75, 0.95],
+  ["25–75%", 0.25, 0.75],
+  ["lowest 25%", 0, 0.25],
 ] as const;
 
 /** Examples from each interval of the feature, spread evenly through it. */

@@ -113,7 +113,7 @@ function Numbers({ numbers }: { numbers: [string, Scalar | EstimateData][] }) {
 
 function Interval({ v }: { v: EstimateData }) {
   return (
-    <span title={`${v.method}, ${100 * v.level} % interval`}>
+    <span title={`${v.method}, ${100 * v.level}% interval`}>
       {short(v.value)}
       <small>
         {" "}

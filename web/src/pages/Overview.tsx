@@ -1,7 +1,7 @@
 // The run at a glance: verdict, trade-off, features a class, certificate.
 import { Curve, type Series } from "../charts/Curve";
 import { Histogram } from "../charts/Histogram";
-import { headIndex, info } from "../model/store";
+import { denseWords, headIndex, info } from "../model/store";
 import type { PathPoint } from "../model/types";
 import { link } from "../model/route";
 import { Figure } from "../ui/Figure";
@@ -52,6 +52,10 @@ export function currentPoint(): PathPoint | undefined {
   return at == null ? undefined : m.path[at];
 }
 
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function withInterval(share: number | null | undefined, n: number | undefined) {
   if (share == null) return "–";
   if (!n) return percent(share);
@@ -75,7 +79,7 @@ function HeadFacts() {
     ["Features a class", short(h.nonzeros / m.classes.length)],
     ["Features used", `${h.used} of ${m.n_features}`],
     ["Test accuracy", withInterval(p?.test, m.split_sizes.test)],
-    ["Dense layer", withInterval(m.dense_scores.test, m.split_sizes.test)],
+    [capital(denseWords()), withInterval(m.dense_scores.test, m.split_sizes.test)],
     ["Agrees with the network", percent(p?.fidelity)],
   ];
   return <Facts facts={facts.filter(([, v]) => v !== "–")} />;
@@ -115,7 +119,7 @@ function TradeOff() {
       <Figure
         name="trade-off"
         title="Accuracy against features a class"
-        caption={`${m.path.length} heads along the path. Click the curve or move λ: every page follows. The band is a 95 % interval.`}
+        caption={`${m.path.length} heads along the path. Click the curve or move λ: every page follows. The band is a 95% interval.`}
         sheet={() => ({
           columns: ["lambda", "features_per_class", "features_used", "train", "val", "test", "fidelity", "gap", "status"],
           rows: m.path.map((p) => [
@@ -133,7 +137,7 @@ function TradeOff() {
       >
         <Curve
           series={all}
-          references={dense == null ? [] : [{ name: "dense layer", y: dense }]}
+          references={dense == null ? [] : [{ name: denseWords(), y: dense }]}
           xLabel="features a class, log scale"
           yLabel="accuracy"
           marks={marks}

@@ -1,7 +1,7 @@
 // Numbers as people read them; exact ones stay in tables and exports.
 
 export function percent(x: number | null | undefined, digits = 1): string {
-  return x == null || !Number.isFinite(x) ? "–" : `${(100 * x).toFixed(digits)} %`;
+  return x == null || !Number.isFinite(x) ? "–" : `${(100 * x).toFixed(digits)}%`;
 }
 
 export function short(x: number | null | undefined): string {

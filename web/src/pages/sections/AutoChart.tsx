@@ -48,7 +48,7 @@ export function AutoChart({ data, name }: { data: FindingData; name: string }) {
             key={t.value}
             name={`${data.kind}-${name}-${t.value}`}
             title={title}
-            caption="With 95 % intervals."
+            caption="With 95% intervals."
             sheet={() => ({ columns: ["name", t.value, "low", "high"], rows: list.map((e) => [e.name, e.value, e.low, e.high]) })}
           >
             <Intervals list={list} xLabel={data.tables[name].units[t.value] ?? ""} alt={`${title} with intervals`} />
