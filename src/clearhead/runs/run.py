@@ -47,7 +47,9 @@ class Run:
         sourced = ("model", "data", "val", "test")
         self.objects = {k: settings.pop(k) for k in sourced if not isinstance(settings.get(k), str | None | Path)}
         known = self.folder / "config.toml"
-        existing = RunConfig.load(known) if known.exists() else RunConfig()
+        # Naming the sources says everything anew; otherwise what is given changes what the run was asked for.
+        anew = bool(self.objects) or any(settings.get(name) for name in (*sourced, "features"))
+        existing = RunConfig.load(known) if known.exists() and not anew else RunConfig()
         self.config = existing.updated(**{k: str(v) if k in sourced and v else v for k, v in settings.items()})
         self.record = Record(self.folder)
 
