@@ -138,8 +138,8 @@ class _Race:
         if int(able.count_nonzero()) > able.numel() // 50 and values.dtype is not torch.float64:
             # Many ties with the bar, as with a ReLU's zeros: those of too low a priority cannot win either.
             able = (signed > bar) | ((signed == bar) & (priority[:, None] > self.best.keys[-1] & 0xFFFFFFFF))
-        row, column = torch.from_numpy(np.flatnonzero(able.numpy())), able.shape[1]
-        row, column = row // column, row % column
+        place, width = torch.from_numpy(np.flatnonzero(able.numpy())), able.shape[1]
+        row, column = place // width, place % width
         keys = _keys(signed[row, column], priority[row])
         self.pending.append((column, keys, row + start, values[row, column]))
         if start + len(values) >= self.flush_at:
