@@ -68,7 +68,7 @@ def analyze_spurious(
     numbers, summary = _summary(result, verdicts, names, numpy_generator(seed, "bootstrap"))
     sentence = "; ".join(
         f"{name}: people saw a common pattern in {percent(numbers[f'pattern_{name}'].value)} of "
-        f"{numbers[f'pattern_{name}'].n} pairs, {numbers[f'spurious_pairs_{name}']} of them surroundings"
+        f"{numbers[f'pattern_{name}'].n} pairs and called {numbers[f'spurious_pairs_{name}']} of them surroundings"
         for name in names
     )
     return Finding(
