@@ -211,15 +211,22 @@ function SingleRemovals() {
   if (!m.has_removals) return null;
   if (!r) return <Waiting />;
   const h = head.value;
+  const changed: [column: number, gained: number][][] = Array.from(r.feature, () => []);
+  r.entry.forEach((at, e) => changed[at].push([r.column[e], r.gained[e]]));
   const sheet = {
-    columns: ["feature", "change in points", "fixed", "broken", "classes"],
+    columns: ["feature", "change in points", "fixed", "broken", "classes", "most changed"],
     rows: Array.from(r.feature, (id, i) => [
       id,
       (100 * (r.fixed[i] - r.broken[i])) / r.n,
       r.fixed[i],
       r.broken[i],
       h && placeOf(id) >= 0 ? h.classesOf(placeOf(id)).length : 0,
-    ]).sort((a, b) => b[1] - a[1]),
+      changed[i]
+        .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]))
+        .slice(0, 3)
+        .map(([c, gained]) => `${gained > 0 ? "+" : "−"}${Math.abs(gained)} ${className(c)}`)
+        .join(", "),
+    ]).sort((a, b) => (b[1] as number) - (a[1] as number)),
   };
   return (
     <Section
@@ -235,6 +242,8 @@ function SingleRemovals() {
               <a href={link("feature", [value as number])}>{nameOf(value as number)}</a>
             ) : column === "change in points" ? (
               `${(value as number) > 0 ? "+" : ""}${(value as number).toFixed(2).replace("-", "−")}`
+            ) : typeof value === "string" ? (
+              <span dir="auto">{value}</span>
             ) : (
               short(value as number)
             )
@@ -245,15 +254,12 @@ function SingleRemovals() {
   );
 }
 
-/** What removing a feature alone does, exactly: overall and for one class. */
-export function exactRemoval(id: number, c: number | null): string {
+/** What removing a feature alone from all classes does, exactly. */
+export function exactRemoval(id: number): string {
   if (!info().has_removals) return "";
   const r = group<Removals>("removals").value;
   const at = r ? r.feature.indexOf(id) : -1;
   if (!r || at < 0) return "";
   const overall = (100 * (r.fixed[at] - r.broken[at])) / r.n;
-  let gained = 0;
-  if (c !== null) for (let e = 0; e < r.entry.length; e++) if (r.entry[e] === at && r.column[e] === c) gained = r.gained[e];
-  const words = `${overall > 0 ? "+" : overall < 0 ? "−" : "±"}${Math.abs(overall).toFixed(2)} points on ${r.split}`;
-  return c === null ? words : `${words}; of this class ${gained > 0 ? "+" : ""}${short(gained)} examples`;
+  return `${overall > 0 ? "+" : overall < 0 ? "−" : "±"}${Math.abs(overall).toFixed(2)} points on ${r.split}`;
 }

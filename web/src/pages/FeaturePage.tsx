@@ -1,8 +1,9 @@
 // One feature: how it is distributed, what activates it, who uses it, what it goes with.
 import { useEffect, useState } from "preact/hooks";
 import { Histogram } from "../charts/Histogram";
+import { Paths } from "../charts/Paths";
 import { column } from "../model/engine";
-import { className, examples, features, head, info, nameOf, placeOf } from "../model/store";
+import { className, examples, features, head, headOf, info, nameOf, placeOf } from "../model/store";
 import { link, param, set } from "../model/route";
 import { usedFeatures } from "./Features";
 import { CartButton } from "../ui/CartButton";
@@ -95,6 +96,7 @@ export function FeaturePage({ id }: { id: number }) {
         </Figure>
       </Section>
       <Distribution id={id} place={place} values={values} />
+      <AlongThePath id={id} place={place} />
       <Neighbours place={place} />
       <Mentions id={id} />
     </>
@@ -204,6 +206,46 @@ function Intervals({ values }: { values: Float32Array }) {
         })}
       </div>
     </>
+  );
+}
+
+const LINES = 6;
+
+/** How steady it is: its weights in every head of the page, for the classes that use it most here. */
+function AlongThePath({ id, place }: { id: number; place: number }) {
+  const m = info();
+  const heads = m.heads.map((_, i) => headOf(`head-${i}`));
+  if (m.heads.length < 3 || m.heads.some((h) => !h.lambda_)) return null;
+  if (!heads.every((h) => h)) return <Waiting />;
+  const most = new Map<number, number>();
+  heads.forEach((h) =>
+    h!.classesOf(place).forEach(({ column: c, weight }) => most.set(c, Math.max(most.get(c) ?? 0, Math.abs(weight)))),
+  );
+  const classes = [...most.keys()].sort((a, b) => most.get(b)! - most.get(a)!).slice(0, m.margin ? 1 : LINES);
+  const lines = classes.map((c) => ({ id: c, name: className(c), values: heads.map((h) => h!.weight(place, c)) }));
+  const inUse = heads.filter((h) => h!.count(place) > 0).length;
+  const steady = [...most.keys()].filter((c) => {
+    const signs = new Set(heads.map((h) => Math.sign(h!.weight(place, c))).filter(Boolean));
+    return signs.size === 1;
+  }).length;
+  const lambdas = m.heads.map((h) => h.lambda_!);
+  return (
+    <Section
+      title="How steady it is"
+      note={`In use in ${inUse} of ${heads.length} heads along the path; for ${steady} of ${plural(most.size, "class", "classes")} its sign never turns.`}
+    >
+      <Figure
+        name={`feature-${id}-path`}
+        title="Its weight along the path"
+        caption={most.size > classes.length ? `The ${plural(classes.length, "class", "classes")} with the largest weights.` : undefined}
+        sheet={() => ({
+          columns: ["lambda", ...lines.map((l) => l.name)],
+          rows: lambdas.map((l, i) => [l, ...lines.map((line) => line.values[i])]),
+        })}
+      >
+        <Paths lambdas={lambdas} lines={lines} alt="The weight of the feature for each class as λ falls" />
+      </Figure>
+    </Section>
   );
 }
 

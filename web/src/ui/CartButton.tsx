@@ -5,7 +5,7 @@ import { nameOf } from "../model/store";
 
 export function CartButton({ feature, c = null }: { feature: number; c?: number | null }) {
   const on = inCart(feature, c);
-  const exact = c === null ? exactRemoval(feature, c) : "";
+  const exact = c === null ? exactRemoval(feature) : "";
   return (
     <span class="cart-button">
       <button class="quiet" aria-pressed={on} onClick={() => toggleRemoval(feature, c)}>
