@@ -102,3 +102,11 @@ def test_bad_settings_are_named():
         AscentOptions(mode="dream")
     with pytest.raises(SettingError, match="optimise"):
         AscentOptions(steps=0)
+
+
+@pytest.mark.parametrize("kind", [FourierParam, PixelParam])
+def test_a_parametrisation_starts_from_a_picture(kind):
+    pictures = 0.1 + 0.8 * torch.rand(2, 3, 12, 15, dtype=torch.float64)
+    param = kind([0, 1], (12, 15), dtype=torch.float64)
+    param.start_from(pictures)
+    assert torch.allclose(param.pictures(), pictures, atol=1e-9)

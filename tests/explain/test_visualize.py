@@ -121,3 +121,17 @@ def test_a_preprocessing_that_is_no_colour_map_is_refused():
     backbone = Backbone.from_module(PlantedImages(), edges, kind="image", encoder=True, example=[image, image])
     with pytest.raises(ModelError, match="affine map"):
         PictureView.of(backbone, image)
+
+
+def test_a_rectified_feature_that_noise_leaves_dead_begins_at_its_best_image(tmp_path, monkeypatch):
+    """Redness of the patch counts only above a half: noise is grey, so nothing says which way to go."""
+    from . import planted
+
+    soft = planted.red_patch_and_edge
+    rectify = lambda x: torch.cat([(soft(x)[:, :1] - 0.5).relu(), soft(x)[:, 1:]], 1)  # noqa: E731
+    monkeypatch.setattr(planted, "red_patch_and_edge", rectify)
+    subject = image_subject(tmp_path / "table", 0)
+    finding = visualize(subject, [0, 1], tmp_path, FAST)
+    assert finding.tables["visualization"].columns["start"] == ["image", "noise"]
+    assert finding.tables["visualization"].columns["z"][0] > finding.tables["visualization"].columns["best_z"][0]
+    assert any("1 pictures began at an image" in note for note in finding.caveats)

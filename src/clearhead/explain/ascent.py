@@ -58,6 +58,7 @@ def ascend(
     options: AscentOptions | None = None,
     *,
     scale: Tensor | None = None,
+    starts: Tensor | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """One picture for each (unit, sign), optimised together; equal to optimising each alone.
@@ -67,6 +68,8 @@ def ascend(
     features : differentiable function from (n, 3, h, w) pictures in [0, 1] to (n, p) features.
     units, signs : feature numbers and +1 or −1 (drive it up or down), one a picture.
     scale : (p,) standard deviations, so that the penalty weighs equally on all; ones by default.
+    starts : (n, 3, h, w) pictures to begin at; seeded noise by default. A rectified feature that noise leaves at zero
+        has no gradient there, and needs a picture to which it reacts.
 
     Returns
     -------
@@ -87,8 +90,11 @@ def ascend(
         chosen = scale.to(device, options.dtype)[column]
         factor = torch.where(chosen > 0, factor / chosen, factor)
     objective = _Objective(features, column, factor)
-    run = _ascend_spectrum if options.mode == "standard" else _ascend_pixels
-    return run(objective, seeds, size, options, torch.device(device))
+    kind, run = (FourierParam, _ascend_spectrum) if options.mode == "standard" else (PixelParam, _ascend_pixels)
+    param = kind(seeds, size, dtype=options.dtype)
+    if starts is not None:
+        param.start_from(starts)
+    return run(objective, param.to(device), seeds, options)
 
 
 @dataclass(frozen=True)
@@ -103,12 +109,9 @@ class _Objective:
         return (values * self.factor).sum()
 
 
-def _ascend_spectrum(
-    objective: _Objective, seeds: Sequence[int], size: tuple[int, int], options: AscentOptions, device: torch.device
-) -> Tensor:
-    param: ImageParam = FourierParam(seeds, size, dtype=options.dtype).to(device)
+def _ascend_spectrum(objective: _Objective, param: ImageParam, seeds: Sequence[int], options: AscentOptions) -> Tensor:
     values = param.values.requires_grad_()
-    views = draw_views(seeds, options.steps, options.augment).to(device)
+    views = draw_views(seeds, options.steps, options.augment).to(values.device)
     adam = _Adam(values, options.rate or 0.05)
     for step in range(options.steps):
         pictures = param.pictures()
@@ -135,12 +138,9 @@ class _Adam:
         self.values -= self.rate * mean / (square.sqrt() + 1e-8)
 
 
-def _ascend_pixels(
-    objective: _Objective, seeds: Sequence[int], size: tuple[int, int], options: AscentOptions, device: torch.device
-) -> Tensor:
-    param = PixelParam(seeds, size, dtype=options.dtype).to(device)
-    length = (options.rate or 0.05) * (size[0] * size[1]) ** 0.5
+def _ascend_pixels(objective: _Objective, param: ImageParam, seeds: Sequence[int], options: AscentOptions) -> Tensor:
     values = param.values
+    length = (options.rate or 0.05) * (values.shape[-2] * values.shape[-1]) ** 0.5
     for _ in range(options.steps):
         values = values.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(objective(values), [values])

@@ -25,6 +25,10 @@ class ImageParam(Protocol):
         """(n, 3, h, w) in [0, 1]."""
         ...
 
+    def start_from(self, pictures: Tensor) -> None:
+        """Begin at these (n, 3, h, w) pictures instead of at noise."""
+        ...
+
 
 class FourierParam:
     """A spectrum scaled so that every frequency starts with a natural picture's energy (1/f), in decorrelated colours.
@@ -63,6 +67,12 @@ class FourierParam:
         image = torch.fft.irfft2(spectrum, s=self.size) / 4.0
         return torch.sigmoid(torch.einsum("rc,nchw->nrhw", self.colours, image))
 
+    def start_from(self, pictures: Tensor) -> None:
+        # A sigmoid never reaches black or white.
+        logits = torch.logit(pictures.to(self.values).clamp(0.02, 0.98))
+        image = torch.einsum("rc,nchw->nrhw", torch.linalg.inv(self.colours), logits)
+        self.values = torch.view_as_real(torch.fft.rfft2(image * 4.0) / self.scale).contiguous()
+
 
 class PixelParam:
     """The pixels themselves: enough for adversarially trained networks, whose gradients mean something."""
@@ -82,6 +92,9 @@ class PixelParam:
 
     def pictures(self) -> Tensor:
         return self.values.clamp(0.0, 1.0)
+
+    def start_from(self, pictures: Tensor) -> None:
+        self.values = pictures.to(self.values)
 
 
 def _frequencies(size: tuple[int, int]) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clearhead.core.artifacts import atomic_path
 
-__all__ = ["enlarge", "overlay", "save_png", "strip", "to_bytes"]
+__all__ = ["Bytes", "enlarge", "overlay", "save_png", "strip", "to_bytes"]
 
 Bytes = NDArray[np.uint8]
 SUPPORT, OPPOSE = (11, 83, 148), (214, 96, 0)

@@ -16,7 +16,7 @@ from clearhead.core.finding import Finding, Table
 from clearhead.core.progress import Progress, Silent
 from clearhead.explain.ascent import AscentOptions, ascend
 from clearhead.explain.frozen import frozen
-from clearhead.explain.pictures import enlarge, save_png, to_bytes
+from clearhead.explain.pictures import Bytes, enlarge, save_png, to_bytes
 from clearhead.explain.robustness import Sensitivity, measure_sensitivity
 from clearhead.explain.selection import Direction, constant_note, directions, exemplar_rows, label
 from clearhead.explain.subject import Shelf, Subject
@@ -118,35 +118,67 @@ def _synthesise(
     size: tuple[int, int],
     options: AscentOptions,
 ) -> None:
+    shown, z = _ascended(subject, view, wanted, size, options, None)
+    starts = ["noise"] * len(wanted)
+    # Noise can leave a rectified feature at zero, where it has no gradient: those begin again at their best image.
+    stuck = [i for i, (_, sign) in enumerate(wanted) if sign * z[i] < 0]
+    if stuck:
+        again = [wanted[i] for i in stuck]
+        better, reached = _ascended(subject, view, again, size, options, _best_images(subject, view, again, size))
+        for i, picture, value in zip(stuck, better, reached, strict=True):
+            if wanted[i][1] * value > wanted[i][1] * z[i]:
+                shown[i], z[i], starts[i] = picture, value, "image"
+    for direction, picture, value, start in zip(wanted, shown, z, starts, strict=True):
+        save_png(shelf.path(f"{label(direction)}.png"), enlarge(picture))
+        # The description goes last: where it exists, the picture does.
+        write_json(shelf.path(f"{label(direction)}.json"), {"z": value, "start": start})
+
+
+def _ascended(
+    subject: Subject,
+    view: PictureView,
+    wanted: Sequence[Direction],
+    size: tuple[int, int],
+    options: AscentOptions,
+    starts: Tensor | None,
+) -> tuple[list[Bytes], list[float]]:
+    """8-bit pictures and the activation z that each of them reaches, without views."""
     units, signs = [j for j, _ in wanted], [sign for _, sign in wanted]
-    device = view.backbone.device
-    pictures = ascend(view.features, units, signs, size, options, scale=subject.head.scale, device=device)
+    device, scale = view.backbone.device, subject.head.scale
+    pictures = ascend(view.features, units, signs, size, options, scale=scale, starts=starts, device=device)
     stored = [to_bytes(picture) for picture in pictures]
     with torch.no_grad():
         shown = torch.stack([torch.from_numpy(s).permute(2, 0, 1) for s in stored]).float() / 255
         reached = subject.standardize(view.features(shown).cpu())
-    for i, direction in enumerate(wanted):
-        save_png(shelf.path(f"{label(direction)}.png"), enlarge(stored[i]))
-        # The description goes last: where it exists, the picture does.
-        write_json(shelf.path(f"{label(direction)}.json"), {"z": float(reached[i, units[i]])})
+    return stored, [float(reached[i, j]) for i, j in enumerate(units)]
+
+
+def _best_images(subject: Subject, view: PictureView, wanted: Sequence[Direction], size: tuple[int, int]) -> Tensor:
+    _, examples = subject.network("image")
+    rows = exemplar_rows(subject, wanted, 1, 0)
+    pictures = torch.stack([view.picture(examples[int(rows[d][0])]) for d in wanted])
+    return torch.nn.functional.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def _table(subject: Subject, wanted: Sequence[Direction], shelf: Shelf, seed: int) -> Table:
     best = exemplar_rows(subject, wanted, 1, seed)
     rows = [int(best[d][0]) for d in wanted]
+    made = [read_json(shelf.path(f"{label(d)}.json")) for d in wanted]
     values = subject.standardize(subject.table.take(torch.tensor(rows, dtype=torch.int64))) if rows else Tensor()
     return Table(
         {
             "feature": [j for j, _ in wanted],
             "name": [subject.head.feature_names[j] for j, _ in wanted],
             "sign": [sign for _, sign in wanted],
-            "z": [read_json(shelf.path(f"{label(d)}.json"))["z"] for d in wanted],
+            "z": [entry["z"] for entry in made],
             "best_z": [float(values[i, j]) for i, (j, _) in enumerate(wanted)],
             "best_row": rows,
+            "start": [entry["start"] for entry in made],
         },
         {
             "z": "activation of the synthesised picture, in standard deviations",
             "best_z": "activation of the image of the data that goes furthest the same way",
+            "start": "noise, or that image where noise left the feature without a gradient",
         },
     )
 
@@ -177,7 +209,10 @@ def _sentence(table: Table, mode: str) -> str:
 
 def _caveats(table: Table, mode: str) -> tuple[str, ...]:
     short = len(table) - _beyond(table)
+    from_images = list(table.columns["start"]).count("image")
     notes = ["A synthesised picture shows one way to drive a feature, not every way."]
+    if from_images:
+        notes.append(f"{from_images} pictures began at an image of the data, because noise did not move their feature.")
     if mode == "standard":
         notes.append(
             "The network is not adversarially robust: its gradients also follow patterns that people do not see."
