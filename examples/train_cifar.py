@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def main(folder: Path) -> None:
         recipe = Recipe(EPOCHS, 128, 0.2, weight_decay=5e-4, one_cycle=True, attack=attack, seed=SEED)
         last = train(model, *data, recipe, checkpoint=folder / f"cifar-{name}.pt")[-1]
         used, score = time.process_time() - started, evaluate(model, *test, attacks)
-        print(json.dumps({"network": name, "cpu_seconds": used, **asdict(last), **asdict(score)}), flush=True)
+        print(json.dumps({"network": name, "cpu_seconds": used, **vars(last), **vars(score)}), flush=True)
 
 
 if __name__ == "__main__":

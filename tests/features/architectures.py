@@ -138,15 +138,15 @@ def build_timm(name: str) -> tuple[nn.Module, Any, str]:
 
 
 def torchvision_networks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """The smallest of every torchvision classifier's module."""
+    """The smallest network of every torchvision classifier's module."""
     from torchvision import models
 
     families: dict[str, list[str]] = defaultdict(list)
     for name in models.list_models(module=models):
         families[models.get_model_builder(name).__module__.rsplit(".", 1)[-1]].append(name)
     for family, names in sorted(families.items()):
-        for name in names:
-            yield family, name, lambda name=name: build_torchvision(name)
+        name = min(names, key=lambda name: models.get_model_weights(name).DEFAULT.meta["num_params"])
+        yield family, name, lambda name=name: build_torchvision(name)
 
 
 def build_torchvision(name: str) -> tuple[nn.Module, Any, str]:
