@@ -138,6 +138,46 @@ def test_label_studio_round_trip_and_schema(case):
     assert read_label_studio(study, out / "export.json") == answers
 
 
+NAMED = {"type": "object", "required": ["@name", "@value"]}
+CONTROL = {"type": "object", "required": ["@name", "@toName"]}
+CONFIG_SCHEMA = {  # what Label Studio's own schema of a labelling page asks of the tags used here
+    "type": "object",
+    "required": ["View"],
+    "properties": {
+        "View": {
+            "type": "object",
+            "properties": {
+                "Image": {"type": "array", "items": NAMED},
+                "Text": {"type": "array", "items": NAMED},
+                "TextArea": {"type": "array", "items": CONTROL},
+                "Choices": {
+                    "type": "array",
+                    "items": {
+                        **CONTROL,
+                        "required": ["@name", "@toName", "Choice"],
+                        "properties": {
+                            "Choice": {
+                                "type": "array",
+                                "minItems": 2,
+                                "items": {"type": "object", "required": ["@value"]},
+                            }
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+
+
+def as_json(element):
+    """An element as Label Studio reads it: attributes as @name, children in lists by tag."""
+    found = {f"@{name}": value for name, value in element.attrib.items()}
+    for child in element:
+        found.setdefault(child.tag, []).append(as_json(child))
+    return found
+
+
 def test_label_studio_config_follows_the_documented_rules(case):
     """labelstud.io/tags: objects have name and $value in the data; controls have name and toName of an object."""
     study, folder, answers, out = case
@@ -147,6 +187,7 @@ def test_label_studio_config_follows_the_documented_rules(case):
         config = path.with_name(path.name.replace("tasks", "config")).with_suffix(".xml").read_text()
         assert tells(config + path.read_text()) == []
         view = ET.fromstring(config)
+        jsonschema_rs.validate(CONFIG_SCHEMA, {view.tag: as_json(view)})
         objects = {x.get("name"): x.get("value") for x in view if x.tag in ("Image", "Text")}
         names = [x.get("name") for x in view if x.get("name")]
         assert len(names) == len(set(names))

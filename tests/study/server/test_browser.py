@@ -110,6 +110,7 @@ def fits(page) -> bool:
 def shot(page, name: str) -> None:
     """A screenshot to look at, where a folder for them is named."""
     if folder := os.environ.get("CLEARHEAD_SHOTS"):
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearhead.core.artifacts import read_json, write_json
+from clearhead.core.artifacts import read_json
 from clearhead.core.errors import SettingError
+from clearhead.study.private import write_private_json
 from clearhead.study.store.people import digest
 
 __all__ = ["CONSENT", "Secrets", "ServerSettings", "make_secrets"]
@@ -96,7 +95,5 @@ def make_secrets(folder: Path) -> tuple[Secrets, str | None]:
         return Secrets(data["key"], data["admin_hash"]), None
     token = secrets.token_urlsafe(32)
     made = Secrets(secrets.token_urlsafe(32), digest(token))
-    write_json(path, {"key": made.key, "admin_hash": made.admin_hash})
-    with contextlib.suppress(OSError):
-        os.chmod(path, 0o600)
+    write_private_json(path, {"key": made.key, "admin_hash": made.admin_hash})
     return made, token

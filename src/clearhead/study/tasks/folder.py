@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -11,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clearhead.core.artifacts import atomic_path, read_json, write_json
+from clearhead.core.artifacts import atomic_path, plain, read_json, write_json
 from clearhead.core.errors import ArtifactError
+from clearhead.study.private import write_private_json
 from clearhead.study.tasks.exhibits import encode
 from clearhead.study.tasks.model import Decision, Key, Study, Task
 
@@ -35,9 +34,7 @@ def save_study(study: Study, folder: Path, picture: Callable[[str], Any], max_si
         with atomic_path(folder / "media" / f"{name}.{ending}") as temporary:
             temporary.write_bytes(data)
     key = {"schema": SCHEMA, "seed": study.key.seed, "truths": study.key.truths, "media": study.key.media}
-    write_json(folder / "key.json", key)
-    with contextlib.suppress(OSError):  # a file system without modes keeps the default
-        os.chmod(folder / "key.json", 0o600)
+    write_private_json(folder / "key.json", plain(key))
     settings = {name: value for name, value in study.settings.items() if name != "seed"}
     write_json(
         folder / "tasks.json",
