@@ -19,6 +19,8 @@ VERBS = {
     "extract": "Write the deep features of a network on some data as a table on disk.",
     "fit": "Fit the certified path of sparse heads, to a run's table or to your own features.",
     "select": "Choose one head of the path on validation rows.",
+    "debug": "What the head gets wrong and why.",
+    "edit": "Remove, clip, scale or merge features, and prove the effect.",
     "report": "Write the offline page of a run.",
     "predict": "What the sparse head says about new images or texts.",
     "why": "The prediction for one image or text and the features that made it.",

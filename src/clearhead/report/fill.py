@@ -81,10 +81,11 @@ def bundle(
     first = pathheads.offsets(source.paths, source.chosen)[0]
     positions = pathheads.spaced(path, -first, n_heads)
     heads = [pathheads.stacked(source.paths, source.chosen, position + first) for position in positions]
+    selected = positions.index(-first)
+    heads[selected] = _own(source.head, heads[selected])
     path[-first] = replace(path[-first], fidelity=_fidelity(source.findings))
     also = [] if source.against is None else [source.against.head]
     shipped = np.unique(np.concatenate([h.feature for h in [*heads, *also]]))
-    selected = positions.index(-first)
     tops = top_rows(source.table, EXEMPLARS, features=shipped, seed=seed).rows.numpy()
     # Features of the selected head show all their exemplars before those of other heads show a second one.
     mine = tops[np.isin(shipped, heads[selected].feature)]
@@ -118,6 +119,14 @@ def bundle(
         caveats=source.caveats,
         sensitive=source.sensitive,
     )
+
+
+def _own(head: SparseHead, point: Head) -> Head:
+    """The selected head as it is now, which after an edit is not the path's."""
+    weight = head.link.logits(head.weight).cpu().numpy()
+    feature, column = np.nonzero(weight)
+    intercept = head.link.logits(head.intercept[None])[0].cpu().numpy()
+    return replace(point, feature=feature, column=column, weight=weight[feature, column], intercept=intercept)
 
 
 def _fidelity(findings: Sequence[Finding]) -> float | None:

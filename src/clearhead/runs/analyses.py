@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from clearhead.core.artifacts import content_key
+from clearhead.core.errors import DataError
 from clearhead.core.finding import Finding
-from clearhead.debug import features_per_class, fidelity, tradeoff
+from clearhead.debug import (
+    ablation,
+    confusion,
+    features_per_class,
+    fidelity,
+    label_head,
+    misclassified,
+    tradeoff,
+)
+from clearhead.glm.solution import RegularizationPath
 from clearhead.head import SparseHead
 from clearhead.runs import fitting
-from clearhead.runs.choosing import labels_in
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["debug", "predictions"]
+__all__ = ["PARTS", "Task", "debug", "tasks"]
 
 PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One question that a head answers with one class a row: the run's own, or one of its many labels."""
+
+    name: str
+    path: RegularizationPath
+    chosen: int
+    head: SparseHead
+    dense: SparseHead
+    labels: Tensor
+    network: Tensor | None
+
+
+def tasks(run: Run) -> list[Task]:
+    """The run's question, or one a label."""
+    labels, network = fitting.labels_of(run), run.table.prediction
+    if labels.ndim == 1:
+        return [Task("", run.path, run.chosen[0], run.head, run.dense, labels, network)]
+    return [
+        Task(
+            name,
+            run.paths[i],
+            run.chosen[i],
+            label_head(run.head, i),
+            label_head(run.dense, i),
+            labels[:, i],
+            None if network is None else network[:, i],
+        )
+        for i, name in enumerate(run.table.class_names)
+    ]
 
 
 def debug(run: Run) -> None:
@@ -29,40 +72,84 @@ def debug(run: Run) -> None:
 
 
 def _debug(run: Run) -> None:
+    folder = run.folder / "findings"
+    for kind in ("tradeoff", "fidelity", "ablation", "misclassified", "confusion", "features_per_class"):
+        for stale in folder.glob(f"{kind}*.json"):
+            stale.unlink()
     run.progress.start("debug")
-    for finding in _findings(run):
-        finding.save(run.folder / "findings" / f"{finding.kind}.json")
+    for name, finding in _findings(run):
+        finding.save(folder / f"{name}.json")
         run.progress.advance(1, finding.title)
     run.progress.finish()
 
 
-def predictions(run: Run, head: SparseHead, part: str) -> Tensor:
-    """What a head says of the rows of one part."""
+def _findings(run: Run) -> Iterator[tuple[str, Finding]]:
+    """(file name, finding), each as soon as it is made."""
+    yield "features_per_class", features_per_class(run.head)
+    skipped: dict[str, str] = {}
+    for number, task in enumerate(tasks(run)):
+        for kind, analysis in ANALYSES.items():
+            try:
+                finding = analysis(run, task)
+            except DataError as error:  # this analysis has nothing to look at here, which is worth saying
+                skipped[f"{task.name} {kind}".strip()] = error.what
+                continue
+            if finding is None:
+                continue
+            if task.name:
+                # One label's finding is not the run's: the page must not take it for that.
+                finding = replace(finding, kind=f"label_{kind}", title=f"{task.name}: {finding.title}")
+            yield kind if not task.name else f"{kind}-{number:03d}", finding
+    run.record.note(not_analysed=skipped)
+
+
+def _predictions(run: Run, head: SparseHead, part: str) -> Tensor:
     rows = run.table.view(getattr(run.split, part))
     return torch.cat([head.predict(block.float()) for _, block in rows.blocks()])
 
 
-def _findings(run: Run) -> list[Finding]:
-    parts = [part for part in PARTS if len(getattr(run.split, part))]
-    found = [features_per_class(run.head)]
-    if fitting.labels_of(run).ndim == 1:
-        found.append(_tradeoff(run, parts))
-        found += _fidelity(run, parts)
-    return found
-
-
-def _tradeoff(run: Run, parts: list[str]) -> Finding:
+def _tradeoff(run: Run, task: Task) -> Finding:
     splits: dict[str, tuple[Any, Any]] = {
-        part: (run.table.view(getattr(run.split, part)), labels_in(run, part)) for part in parts
+        part: (run.table.view(getattr(run.split, part)), task.labels[getattr(run.split, part)]) for part in PARTS
     }
-    dense = {part: predictions(run, run.dense, part) for part in parts}
-    return tradeoff(run.path, splits, dense=dense, selected=run.chosen[0])
+    dense = {part: _predictions(run, task.dense, part) for part in PARTS}
+    # An edited head is not a point of the path.
+    selected = None if run.record.facts.get("edited_from") else task.chosen
+    return tradeoff(task.path, splits, dense=dense, selected=selected)
 
 
-def _fidelity(run: Run, parts: list[str]) -> list[Finding]:
-    network = run.table.prediction
-    if network is None:
-        return []
-    ours = {part: predictions(run, run.head, part) for part in parts}
-    theirs = {part: network[getattr(run.split, part)] for part in parts}
-    return [fidelity(ours, theirs, {part: labels_in(run, part) for part in parts})]
+def _fidelity(run: Run, task: Task) -> Finding | None:
+    if task.network is None:
+        return None
+    network, rows = task.network, {part: getattr(run.split, part) for part in PARTS}
+    ours = {part: _predictions(run, task.head, part) for part in PARTS}
+    theirs = {part: network[index] for part, index in rows.items()}
+    return fidelity(ours, theirs, {part: task.labels[index] for part, index in rows.items()})
+
+
+def _test(run: Run, task: Task) -> tuple[Any, Tensor]:
+    return run.table.view(run.split.test), task.labels[run.split.test]
+
+
+def _ablation(run: Run, task: Task) -> Finding:
+    k = max(1, min(10, round(task.head.features_per_class / 4)))
+    return ablation({"dense": task.dense, "sparse": task.head}, *_test(run, task), k=k)
+
+
+def _misclassified(run: Run, task: Task) -> Finding:
+    return misclassified(task.head, *_test(run, task))
+
+
+def _confusion(run: Run, task: Task) -> Finding | None:
+    if task.head.n_classes < 3:
+        return None
+    return confusion(task.head, *_test(run, task), seed=run.config.data.seed)
+
+
+ANALYSES: dict[str, Callable[[Any, Task], Finding | None]] = {
+    "tradeoff": _tradeoff,
+    "fidelity": _fidelity,
+    "ablation": _ablation,
+    "misclassified": _misclassified,
+    "confusion": _confusion,
+}

@@ -6,7 +6,6 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from clearhead.core.artifacts import content_key, write_json
 from clearhead.core.errors import DataError
@@ -25,7 +24,9 @@ __all__ = ["caveats", "dense_source", "head_of", "select", "summarise"]
 
 
 def select(run: Run) -> None:
-    """Choose, and write ``head/`` and ``dense/``."""
+    """Choose, and write ``head/`` and ``dense/``; the head of a run made by edits stays as it was edited."""
+    if run.record.facts.get("edited_from"):
+        return
     key = content_key(fitting.fit_key(run), run.config.select)
     if run.record.key("select") != key:
         run.record.forget("debug")
@@ -146,8 +147,3 @@ def caveats(run: Run) -> list[str]:
 
 def _value(number: Any) -> float | None:
     return number.value if isinstance(number, Estimate) else number
-
-
-def labels_in(run: Run, part: str) -> Tensor:
-    """The labels of the rows of one part."""
-    return fitting.labels_of(run)[getattr(run.split, part)]

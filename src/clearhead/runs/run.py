@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from clearhead.core.progress import Progress, Silent
 from clearhead.features.split import Split
 from clearhead.features.table import FeatureTable
 from clearhead.glm.solution import RegularizationPath, Solution
-from clearhead.head import SparseHead
-from clearhead.runs import analyses, answer, choosing, fitting, paging, sources
+from clearhead.head import Edit, SparseHead
+from clearhead.runs import analyses, answer, choosing, editing, fitting, paging, sources
 from clearhead.runs.config import RunConfig
 from clearhead.runs.record import Record
 from clearhead.runs.summary import Summary
@@ -94,6 +95,11 @@ class Run:
             self.debug()
         with self._writing():
             return paging.report(self)
+
+    def edit(self, edits: Sequence[Edit], out: Path | str, **options: bool) -> Run:
+        """A new run at ``out`` with edits applied to this one's head (``refit=True``: the rest fitted again)."""
+        self._needs("select")
+        return editing.edit(self, edits, Path(out), **options)
 
     def predict(self, inputs: list[Any]) -> list[dict[str, Any]]:
         """What the sparse head and the network say about new images (paths or PIL images) or texts."""

@@ -1,0 +1,35 @@
+"""``clearhead edit``: a head with features removed, clipped, scaled or merged, and the exact effect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from clearhead.cli.output import Output
+
+__all__ = ["edit"]
+
+
+def edit(
+    run: Annotated[Path, Parameter(help="The run folder.")],
+    /,
+    *,
+    edits: Annotated[Path, Parameter(help="edits.json, written by hand or downloaded from the report's page.")],
+    out: Annotated[Path | None, Parameter(help="The new run folder. [default: RUN-edited]")] = None,
+    refit: Annotated[bool, Parameter(negative="", help="Fit the remaining weights again, certified.")] = False,
+    allow_empty: Annotated[bool, Parameter(negative="", help="Let a class lose all its features.")] = False,
+    output: Output | None = None,
+) -> None:
+    """Apply edits to the head of a run and write a new run that its report compares with the old one."""
+    from clearhead.head import read_edits
+    from clearhead.runs.run import Run
+
+    output = output or Output()
+    target = out or run.with_name(f"{run.name}-edited")
+    new = Run(run, progress=output.progress()).edit(read_edits(edits), target, refit=refit, allow_empty=allow_empty)
+    found = {f.kind: f for f in new.findings}
+    sentence = found["repair"].sentence if "repair" in found else "The head was edited."
+    page = str(new.report())
+    output.result({"run": str(target), "sentence": sentence, "report": page}, f"{sentence}\nreport: {page}")
