@@ -2,7 +2,7 @@
 import { examples, features, head, info } from "../model/store";
 import { link, param, set } from "../model/route";
 import { SignedBar } from "../ui/WeightBars";
-import { Thumb } from "../ui/Thumb";
+import { Sentence, Thumb } from "../ui/Thumb";
 import { plural } from "../ui/format";
 
 const STEP = 60;
@@ -41,7 +41,7 @@ export function ClassCards({ limit }: { limit: number }) {
 
 function Cards({ list }: { list: number[] }) {
   return (
-    <div class="cards">
+    <div class={info().kind === "text" ? "cards wide" : "cards"}>
       {list.map((c) => (
         <Card key={c} c={c} />
       ))}
@@ -57,6 +57,7 @@ function Card({ c }: { c: number }) {
     <a class="card" href={link("class", [c])}>
       <strong dir="auto">{m.classes[c]}</strong>
       {m.kind === "image" && <Mosaic c={c} />}
+      {m.kind === "text" && <Saying c={c} />}
       <span class="mini-bars">
         {weights.slice(0, 5).map((w) => (
           <SignedBar key={w.place} value={w.weight} max={max} />
@@ -67,24 +68,38 @@ function Card({ c }: { c: number }) {
   );
 }
 
-/** The best example of each of the strongest features. */
-function Mosaic({ c }: { c: number }) {
+/** The class's own sentences that its strongest features respond to most. */
+function Saying({ c }: { c: number }) {
+  return (
+    <span class="saying">
+      {speaking(c, 2).map((r) => (
+        <Sentence key={r} row={r} />
+      ))}
+    </span>
+  );
+}
+
+/** A few examples that the strongest features respond to most. */
+function speaking(c: number, count: number): number[] {
   const f = features.value;
   const ex = examples.value;
-  const weights = (head.value?.ofClass(c) ?? []).filter((w) => w.weight > 0).slice(0, 4);
+  const weights = (head.value?.ofClass(c) ?? []).filter((w) => w.weight > 0).slice(0, count);
   const seen = new Set<number>();
   // In turns, the class's own examples before others, so that every feature speaks.
   if (f && ex)
-    for (let turn = 0; turn < 8 && seen.size < 4; turn++)
+    for (let turn = 0; turn < 8 && seen.size < count; turn++)
       for (const { place } of weights) {
         const own = (r: number) => !seen.has(r) && ex.label[r] === c;
         const row = f.top[place].find(own) ?? (turn > 3 ? f.top[place].find((r) => !seen.has(r)) : undefined);
-        if (row != null && seen.size < 4) seen.add(row);
+        if (row != null && seen.size < count) seen.add(row);
       }
-  const rows = [...seen];
+  return [...seen];
+}
+
+function Mosaic({ c }: { c: number }) {
   return (
     <span class="mosaic">
-      {rows.map((r) => (
+      {speaking(c, 4).map((r) => (
         <Thumb key={r} row={r} linked={false} />
       ))}
     </span>

@@ -157,6 +157,16 @@ function nearest(point: number): number {
   return info().heads.reduce((best, _, i) => (distance(i) < distance(best) ? i : best), 0);
 }
 
+const FEW = 20;
+
+function Length({ value, max }: { value: number; max: number }) {
+  return (
+    <svg class="signed-bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="plus" width={max > 0 ? (100 * value) / max : 0} y="1.5" height="7" />
+    </svg>
+  );
+}
+
 function PerClass() {
   const m = info();
   const per = m.heads[headIndex.value].per_class;
@@ -170,9 +180,23 @@ function PerClass() {
       <Figure
         name="features-per-class"
         title="How many features each class uses"
-        caption={`Classes by their number of features${bin > 1 ? `, in steps of ${bin}` : ""}.`}
+        caption={m.classes.length <= FEW ? undefined : `Classes by their number of features${bin > 1 ? `, in steps of ${bin}` : ""}.`}
+        drawing={m.classes.length > FEW}
         sheet={() => ({ columns: ["class", "features"], rows: m.classes.map((c, i) => [c, per[i]]) })}
       >
+        {m.classes.length <= FEW ? (
+          <ul class="weights">
+            {m.classes.map((name, c) => (
+              <li key={c}>
+                <a href={link("class", [c])} dir="auto">
+                  {name}
+                </a>
+                <Length value={per[c]} max={top} />
+                <span class="num">{per[c]}</span>
+              </li>
+            ))}
+          </ul>
+        ) : (
         <Histogram
           counts={counts}
           from={0}
@@ -183,6 +207,7 @@ function PerClass() {
           marks={[{ x: per.reduce((a, b) => a + b, 0) / per.length + 0.5, name: "mean" }]}
           alt={`Histogram: classes use between ${Math.min(...per)} and ${top} features.`}
         />
+        )}
       </Figure>
     </Section>
   );
