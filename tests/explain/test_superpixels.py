@@ -131,3 +131,30 @@ def test_segments_reject_what_is_no_picture():
         contiguous(np.zeros(3, dtype=int))
     with pytest.raises(SettingError, match="superpixels"):
         SegmentOptions("watershed")
+
+
+class _MeanColour(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_images_smaller_than_a_superpixel_are_explained_whole(tmp_path, side):
+    from clearhead.core.scaling import Standardizer
+    from clearhead.explain.subject import Subject
+    from clearhead.features import Backbone, FeatureTable, in_memory
+    from clearhead.features.vision import ImagePreprocess
+    from clearhead.head import SparseHead
+
+    images = np.random.default_rng(0).integers(0, 256, (8, side, side, 3), dtype=np.uint8)
+    examples, preprocess = in_memory(images, [0, 1] * 4), ImagePreprocess(None, None)
+    backbone = Backbone.from_module(_MeanColour(), preprocess, kind="image", encoder=True, example=[examples[0]])
+    features = backbone.features(preprocess([examples[i] for i in range(8)]))
+    table = FeatureTable.from_arrays(tmp_path / "table", features, [0, 1] * 4, kind="image")
+    head = SparseHead(torch.eye(3)[:, :2], torch.zeros(2), Standardizer.fit(table))
+    subject = Subject(table, head, backbone=backbone, examples=examples)
+    finding = superpixels(subject, [0, 1], tmp_path, FAST)
+    assert set(finding.tables["superpixels"].columns["parts"]) == {1}
+    assert all(np.isnan(fall) for fall in finding.tables["superpixels"].columns["deletion_top"])
+    assert any("too small" in note for note in finding.caveats)
+    assert set(finding.media) == {"0+", "1+"}
