@@ -1,8 +1,11 @@
 """F3: what a head does: where it errs and why, what it leans on, and the proof that a repair holds."""
 
 from clearhead.debug.ablation import ablation
+from clearhead.debug.bias import IDENTITY_WORDS, bias_errors, bias_words
 from clearhead.debug.compare import compare
 from clearhead.debug.confusion import confusion, shared_features
+from clearhead.debug.counterfactual_image import PasteOptions, box_mask, counterfactual_image, surround_mask
+from clearhead.debug.counterfactual_text import TextOptions, counterfactual_text
 from clearhead.debug.cue import Cue, cue_from_errors, cue_from_groups, cue_from_surroundings
 from clearhead.debug.evidence import Evidence, gather_evidence
 from clearhead.debug.fidelity import fidelity
@@ -11,24 +14,34 @@ from clearhead.debug.misclassified import MisclassifiedOptions, misclassified
 from clearhead.debug.refit import Material, refit_without, removed_features
 from clearhead.debug.repair import edited, repair
 from clearhead.debug.sparsity import features_per_class
+from clearhead.debug.spurious import PairOptions, spurious
 from clearhead.debug.suggest import RepairPlan, SuggestOptions, suggest_removals
 from clearhead.debug.surroundings import Swap, Swapped, swap_surroundings
-from clearhead.debug.suspects import rank_suspects, suspects
+from clearhead.debug.suspects import rank_suspects, suspects, suspicion
 from clearhead.debug.tradeoff import tradeoff
 
 __all__ = [
+    "IDENTITY_WORDS",
     "Cue",
     "Evidence",
     "Material",
     "MisclassifiedOptions",
+    "PairOptions",
     "Part",
+    "PasteOptions",
     "RepairPlan",
     "SuggestOptions",
     "Swap",
     "Swapped",
+    "TextOptions",
     "ablation",
+    "bias_errors",
+    "bias_words",
+    "box_mask",
     "compare",
     "confusion",
+    "counterfactual_image",
+    "counterfactual_text",
     "cue_from_errors",
     "cue_from_groups",
     "cue_from_surroundings",
@@ -43,8 +56,11 @@ __all__ = [
     "removed_features",
     "repair",
     "shared_features",
+    "spurious",
     "suggest_removals",
+    "surround_mask",
     "suspects",
+    "suspicion",
     "swap_surroundings",
     "tradeoff",
 ]

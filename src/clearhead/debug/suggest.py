@@ -98,8 +98,8 @@ def suggest_removals(
     ``evidence`` are about them; nothing else is looked at.
     """
     options, progress = options or SuggestOptions(), progress or Silent()
-    material = _material(rows, cue, options, swapped)
-    fitted, held = _split(material, options.seed)
+    material, judged = _material(rows, cue, options, swapped)
+    fitted, held = _split(material, judged, options.seed)
     lambda_ = options.lambda_ or _choose_lambda(head, fitted, held, options)
     steps = [_step(head, (), fitted, held, lambda_, options)]
     progress.start("removals", options.limit)
@@ -116,25 +116,28 @@ def suggest_removals(
     return RepairPlan(tuple(steps), index, final, lambda_, len(held.labels))
 
 
-def _material(rows: Material, cue: Cue, options: SuggestOptions, swapped: Swapped | None) -> Material:
+def _material(
+    rows: Material, cue: Cue, options: SuggestOptions, swapped: Swapped | None
+) -> tuple[Material, Tensor | None]:
+    """What is refitted on, and the weights by which held-out rows of it are judged: label and cue independent."""
     if options.on == "recombined":
         if swapped is None:
             raise DataError("there are no recombined pictures to refit on", fix='pass swapped=…, or on="balanced"')
-        return Material(swapped.features, swapped.middle)
+        return Material(swapped.features, swapped.middle), None
     if options.on not in ("balanced", "rows"):
         raise SettingError("unknown material", got=options.on, expected="recombined, balanced or rows")
     target = class_numbers(rows.labels)
-    weight = balancing_weights(target, cue) if options.on == "balanced" else None
-    return Material(torch.as_tensor(rows.features), target, weight)
+    weight = balancing_weights(target, cue)
+    return Material(torch.as_tensor(rows.features), target, weight if options.on == "balanced" else None), weight
 
 
-def _split(material: Material, seed: int) -> tuple[Material, Material]:
+def _split(material: Material, judged: Tensor | None, seed: int) -> tuple[Material, Material]:
     order = torch.randperm(len(material.labels), generator=torch_generator(seed, "held"))
     cut = max(1, int(HELD * len(order)))
-    parts = [order[cut:], order[:cut]]
+    fit_rows, held_rows = order[cut:], order[:cut]
     fitted, held = (
-        Material(material.features[i], material.labels[i], None if material.weight is None else material.weight[i])
-        for i in parts
+        Material(material.features[i], material.labels[i], None if weight is None else weight[i])
+        for i, weight in ((fit_rows, material.weight), (held_rows, judged))
     )
     return fitted, held
 
