@@ -102,9 +102,9 @@ def _bootstrap(
     from scipy.stats import norm, t
 
     clusters = len(parts[0][0])
-    method = "cluster bootstrap over classes, widened for shared annotators"
+    method = "cluster bootstrap, widened for shared annotators"
     if n == 0 or clusters < 2:
-        return Estimate(value, float("nan"), float("nan"), n, f"{method} (fewer than two classes: no interval)", level)
+        return Estimate(value, float("nan"), float("nan"), n, f"{method} (fewer than two clusters: no interval)", level)
     draws = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=DRAWS).astype(float)
     resampled = np.zeros(DRAWS)
     for total, count, sign in parts:

@@ -13,6 +13,7 @@ from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.core.progress import Progress, Silent
 from clearhead.core.seeds import numpy_generator
 from clearhead.study.accuracy import Assessment, Design, assess
+from clearhead.study.analysis.common import sampled_units
 from clearhead.study.analysis.simulate import design_of
 from clearhead.study.annotators import Crew, vote_of_crew
 from clearhead.study.intervals import wilson
@@ -66,8 +67,11 @@ def plan_of(study: Study) -> Plan:
         design, arms = design_of(truths)
         return Plan("simulate", tuple(arms), design.arm, design.cluster, len(study.tasks[0].candidates))
     arms = sorted({t["arm"] for t in truths})
-    cluster = [t["feature"] if study.kind == "spurious" else t["class"] for t in truths]
-    return Plan(study.kind, tuple(arms), np.array([arms.index(t["arm"]) for t in truths]), np.array(cluster), 2)
+    if study.kind == "spurious":
+        cluster = np.array([t["feature"] for t in truths], dtype=np.int64)
+    else:
+        cluster = sampled_units([t["class"] for t in truths], range(len(truths)))
+    return Plan(study.kind, tuple(arms), np.array([arms.index(t["arm"]) for t in truths]), cluster, 2)
 
 
 def rehearse(

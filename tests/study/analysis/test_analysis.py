@@ -27,7 +27,7 @@ def test_findings_are_complete_and_json(world, kind, tmp_path):
     rules = dict(zip(*finding.tables["rules"].columns.values(), strict=True))
     assert {"ties", "all-zero", "blank annotators", "enough answers"} <= set(rules)
     assert {d.name for d in study.decisions} <= set(rules)
-    assert "bootstrap over classes" in finding.settings["methods"]
+    assert "bootstrap over" in finding.settings["methods"]
     finding.save(tmp_path / "f.json")
     assert Finding.load(tmp_path / "f.json").sentence == finding.sentence
     assert "NaN" not in json.dumps(finding.as_dict()["tables"])
@@ -138,3 +138,16 @@ def test_all_blank_people_leave_nothing(world):
     counts = dict(zip(*finding.tables["counts"].columns.values(), strict=True))
     assert counts["tasks_kept"] == 0
     assert counts["annotators_dropped"] == 5
+
+
+def test_few_classes_are_taken_as_they_are(world):
+    """With two classes nothing can be said about classes like them: tasks are the unit, and the caveats say so."""
+    study = world.simulate(classes=2, repeats=10)
+
+    def values(truth):
+        return {"choice": truth["correct"] if truth["arm"] == "sparse" else "a", "confidence": 2}
+
+    finding = analyze(study, everyone(study, values))
+    assert finding.numbers["p_value"] < 0.01
+    assert any("Only 2 classes" in c for c in finding.caveats)
+    assert [row["n_sparse"] for row in finding.tables["per_class"].rows()] == [10, 10]

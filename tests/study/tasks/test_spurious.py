@@ -44,3 +44,13 @@ def test_a_class_with_few_rows_shows_those_it_has(world):
 def test_no_shared_feature_is_refused(world):
     with pytest.raises(DataError, match="no two classes share"):
         build_spurious([Arm("sparse", np.eye(6))], lambda j, c: [0], world.exhibits, [""] * 6)
+
+
+def test_more_features_of_a_pair_can_be_asked_about(world):
+    study = world.spurious(pairs=2, per_pair=3)
+    pairs = {}
+    for truth in study.key.truths.values():
+        pairs.setdefault((truth["arm"], *sorted(truth["classes"])), []).append(truth["feature"])
+    assert len(pairs) == 4
+    assert all(1 <= len(set(features)) == len(features) <= 3 for features in pairs.values())
+    assert max(map(len, pairs.values())) > 1

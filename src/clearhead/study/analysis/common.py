@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clearhead.core.finding import Estimate, Table
 from clearhead.study.agreement import krippendorff_alpha
 from clearhead.study.answers import Answer
@@ -14,7 +17,20 @@ from clearhead.study.ballots import QUESTIONS, Ballots, cast
 from clearhead.study.quality import Quality, Rules, usable
 from clearhead.study.tasks.model import Study
 
-__all__ = ["Prepared", "agreement", "estimate_row", "methods", "percent", "prepare", "rules_table", "table"]
+FEWEST_CLASSES = 6  # fewer cannot stand for the classes that were not drawn: five give no p below 0.06
+
+__all__ = [
+    "FEWEST_CLASSES",
+    "Prepared",
+    "agreement",
+    "estimate_row",
+    "methods",
+    "percent",
+    "prepare",
+    "rules_table",
+    "sampled_units",
+    "table",
+]
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,15 @@ def prepare(study: Study, answers: Sequence[Answer], withdrawn: Sequence[str] = 
     return Prepared(tuple(real), truths, tuple(people), tuple(kept), ballots, left_out)
 
 
+def sampled_units(classes: Sequence[int], repeats: Sequence[int]) -> NDArray[np.int64]:
+    """What the bootstrap draws: classes; or single tasks (matched by repeat across arms) where classes are too few."""
+    kinds, index = np.unique(np.asarray(classes, dtype=np.int64), return_inverse=True)
+    if len(kinds) >= FEWEST_CLASSES:
+        return np.asarray(classes, dtype=np.int64)
+    unit: NDArray[np.int64] = index * (max(repeats, default=0) + 1) + np.asarray(repeats, dtype=np.int64)
+    return unit
+
+
 def rules_table(study: Study, rules: Rules, left_out: Mapping[str, int], quality: Quality) -> dict[str, Table]:
     """Every rule and hole, as decided, and every count: printed in each analysis."""
     decided = {
@@ -52,6 +77,9 @@ def rules_table(study: Study, rules: Rules, left_out: Mapping[str, int], quality
         "ties": f"a tie is decided: {rules.ties}",
         "all-zero": "a task whose answers all have confidence 0 (weight 0, so undefined in the paper): "
         + ("heads are counted" if rules.all_zero == "equal" else "dropped"),
+        "resampled": "features"
+        if study.kind == "spurious"
+        else f"classes; single tasks, for these classes only, where there are fewer than {FEWEST_CLASSES}",
         "surplus": f"answers that came after the first {study.answers_per_task} are kept in the store, not analysed",
         **{d.name: d.sentence() for d in study.decisions},
     }
@@ -90,7 +118,7 @@ def percent(value: float | None) -> str:
 
 def methods(study: Study, rules: Rules, quality: Quality, people: int) -> str:
     """A paragraph for a paper's methods section."""
-    c = quality.counts
+    c, unit = quality.counts, "features" if study.kind == "spurious" else "classes (tasks, where classes are few)"
     return (
         f"We ran a “{study.kind}” study of {c['tasks']} tasks, each shown to {study.answers_per_task} annotators "
         f"({people} annotators, {c['answers']} answers). Following Wong, Santurkar and Madry (2021), we removed "
@@ -99,8 +127,8 @@ def methods(study: Study, rules: Rules, quality: Quality, people: int) -> str:
         f"{rules.min_answers} remaining answers, which left {c['tasks_kept']} tasks. The selection of a task is the "
         f"majority of its answers weighted by {rules.weight} (0-3); where all weights are zero, "
         f"{'heads are counted' if rules.all_zero == 'equal' else 'the task is dropped'}; ties: {rules.ties}. Intervals "
-        "are 95 % intervals of a bootstrap over classes, widened by a jackknife estimate of the variance that shared "
-        "annotators add; p values are from sign-flip permutation tests paired by class. "
+        f"are 95 % intervals of a bootstrap over {unit}, widened by a jackknife estimate of the variance that shared "
+        "annotators add; p values are from sign-flip permutation tests paired by the same. "
         f"Settings of the tasks: {', '.join(f'{k} = {v}' for k, v in study.settings.items())}. Rules: {asdict(rules)}."
     )
 

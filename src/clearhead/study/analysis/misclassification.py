@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Finding
@@ -19,6 +20,7 @@ from clearhead.study.analysis.common import (
     percent,
     prepare,
     rules_table,
+    sampled_units,
     table,
 )
 from clearhead.study.answers import Answer
@@ -50,7 +52,7 @@ def analyze_misclassification(
     if not prepared.answers:
         raise DataError("there are no answers to analyse", got=prepared.left_out, fix="import or collect some first")
     arm = np.array([int(t["arm"] == "problematic") for t in prepared.truths])
-    cluster = np.array([t["class"] for t in prepared.truths])
+    cluster = sampled_units([t["class"] for t in prepared.truths], range(len(prepared.truths)))
     design = Design(np.zeros(len(arm), dtype=np.int64), arm, cluster)
     sides = {
         letter: assess(prepared.ballots[f"match_{letter}"], design, rules, numpy_generator(seed, "vote", letter))
@@ -61,7 +63,7 @@ def analyze_misclassification(
     best = majority(kept, rules, numpy_generator(seed, "vote", "best"))
     rng = numpy_generator(seed, "bootstrap")
     rates = {role: _match_rate(role, sides, prepared, rng) for role in WORDS}
-    bests = {pair: _best_rate(pair, best, prepared, rng) for pair in ("f_p", "f_r")}
+    bests = {pair: _best_rate(pair, best, prepared, cluster, rng) for pair in ("f_p", "f_r")}
     numbers: dict[str, Any] = {f"match_{role}": found[0] for role, found in rates.items()}
     numbers |= {f"best_{pair}_over_f_l": found[0] for pair, found in bests.items()}
     rows = [{"question": f"matches: {WORDS[r]} ({r})", **estimate_row(*found)} for r, found in rates.items()]
@@ -103,13 +105,15 @@ def _match_rate(
     return cluster_interval(joined, rng), wilson(joined.outcome.sum(), total)
 
 
-def _best_rate(role: str, best: Verdict, prepared: Prepared, rng: np.random.Generator) -> tuple[Estimate, Estimate]:
+def _best_rate(
+    role: str, best: Verdict, prepared: Prepared, cluster: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Estimate, Estimate]:
     """Among tasks that show the role beside f_l, the share where it is voted the better match."""
     mask = np.array([role in t["roles"] for t in prepared.truths]) & best.counted
     at = np.flatnonzero(mask)
     letters = np.array([LETTERS.index(prepared.truths[i]["roles"][role]) for i in at], dtype=np.int64)
     outcome = (best.option[at] == letters).astype(float)
-    sample = Sample(outcome, np.array([prepared.truths[i]["class"] for i in at], dtype=np.int64))
+    sample = Sample(outcome, cluster[at])
     return cluster_interval(sample, rng), wilson(outcome.sum(), len(at))
 
 

@@ -15,6 +15,7 @@ from clearhead.core.seeds import numpy_generator
 from clearhead.study.accuracy import Assessment, Design, assess
 from clearhead.study.agreement import dawid_skene
 from clearhead.study.analysis.common import (
+    FEWEST_CLASSES,
     Prepared,
     agreement,
     estimate_row,
@@ -22,6 +23,7 @@ from clearhead.study.analysis.common import (
     percent,
     prepare,
     rules_table,
+    sampled_units,
     table,
 )
 from clearhead.study.answers import Answer
@@ -80,7 +82,7 @@ def analyze_simulate(
         sentence=sentence,
         numbers=numbers,
         tables=tables,
-        caveats=_caveats(result, len(names)),
+        caveats=_caveats(result, prepared, len(names)),
         settings={**study.settings, "methods": methods(study, rules, result.quality, len(prepared.annotators))},
     )
 
@@ -92,7 +94,7 @@ def design_of(truths: Sequence[Any]) -> tuple[Design, list[str]]:
         Design(
             np.array([LETTERS.index(t["correct"]) for t in truths], dtype=np.int64),
             np.array([names.index(t["arm"]) for t in truths], dtype=np.int64),
-            np.array([t["class"] for t in truths], dtype=np.int64),
+            sampled_units([t["class"] for t in truths], [t["repeat"] for t in truths]),
         ),
         names,
     )
@@ -115,7 +117,7 @@ def _accuracy(
             rows.append({"arm": name, "images": part, **estimate_row(estimate, wilson)})
             if part == "overall":
                 overall[name] = estimate
-    units = {"value": "share of tasks", "low": "95 % bootstrap over classes", "wilson_low": "95 % Wilson"}
+    units = {"value": "share of tasks", "low": "95 % cluster bootstrap", "wilson_low": "95 % Wilson"}
     return table(rows, units), overall
 
 
@@ -134,11 +136,12 @@ def _ranks(result: Assessment, prepared: Prepared, names: list[str]) -> Table:
 def _per_class(result: Assessment, prepared: Prepared, names: list[str]) -> Table:
     """Figure 24c: accuracy per target class in each arm."""
     labels = {t["class"]: t["class_name"] for t in prepared.truths}
+    classes = np.array([t["class"] for t in prepared.truths])
     rows = []
     for c in sorted(labels):
         row: dict[str, Any] = {"class": c, "class_name": labels[c]}
         for number, name in enumerate(names):
-            mask = (result.design.cluster == c) & (result.design.arm == number) & result.verdict.counted
+            mask = (classes == c) & (result.design.arm == number) & result.verdict.counted
             row[name] = float(result.correct[mask].mean()) if mask.any() else None
             row[f"n_{name}"] = int(mask.sum())
         rows.append(row)
@@ -207,7 +210,7 @@ def _undefined(result: Assessment) -> dict[str, int]:
     return {"tied_tasks": int(result.verdict.tied.sum()), "all_zero_tasks": int(result.verdict.all_zero.sum())}
 
 
-def _caveats(result: Assessment, arms: int) -> tuple[str, ...]:
+def _caveats(result: Assessment, prepared: Prepared, arms: int) -> tuple[str, ...]:
     found = [
         "Wilson's interval treats tasks as independent; tasks share classes and annotators, so it is too narrow.",
         "The vote's accuracy depends on the number of answers a task; it is not the accuracy of one person.",
@@ -216,7 +219,10 @@ def _caveats(result: Assessment, arms: int) -> tuple[str, ...]:
         found.append("Only one arm has tasks: nothing can be compared.")
     if (n := int(result.verdict.tied.sum())) > 0:
         found.append(f"{n} tasks were tied, which the published rule leaves undefined; see the sensitivity table.")
-    if len(np.unique(result.design.cluster)) < 20:
+    classes = len({t["class"] for t in prepared.truths})
+    if classes < FEWEST_CLASSES:
+        found.append(f"Only {classes} classes: the intervals hold for these classes, not for classes like them.")
+    elif classes < 20:
         found.append("Fewer than twenty classes: the bootstrap over classes is rough.")
     return tuple(found)
 

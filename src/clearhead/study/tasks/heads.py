@@ -23,6 +23,7 @@ from clearhead.study.tasks.spurious import SpuriousOptions, build_spurious
 
 __all__ = ["Options", "study_from_heads", "with_exemplars"]
 
+TWO_CLASSES = SpuriousOptions(sign="absolute", per_pair=50)
 Options = SimulateOptions | SpuriousOptions | MisclassificationOptions
 
 
@@ -41,7 +42,9 @@ def study_from_heads(
     heads : arm → head, in the paper ``{"dense": …, "sparse": …}``; *misclassification* asks about the last one.
     rows : the test rows' numbers in ``table``; ``exhibits`` and the key count rows of the table too.
     exhibits : pictures or words; features without any are filled in by `with_exemplars` beforehand.
-    options : `SimulateOptions`, `SpuriousOptions` or `MisclassificationOptions`; the paper's if None.
+    options : `SimulateOptions`, `SpuriousOptions` or `MisclassificationOptions`; the paper's if None. With two classes,
+        *spurious* counts both signs (what speaks for one speaks against the other) and asks about 50 features of the
+        one pair.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def study_from_heads(
         return build_simulate(arms, labels, exhibits, names, options, rows=index.numpy())
     if kind == "spurious":
         arms = [Arm(name, head.class_weights()) for name, head in heads.items()]
-        options = options or SpuriousOptions()
+        options = options or (TWO_CLASSES if len(names) == 2 else SpuriousOptions())
         return build_spurious(arms, _top_rows(arms, table, index, options), exhibits, names, options)
     if kind == "misclassification":
         errors = _errors(list(heads.values())[-1], table, index, labels)

@@ -18,12 +18,18 @@ from clearhead.study.tasks.model import Decision, Study, Task, conceal
 
 __all__ = ["SpuriousOptions", "build_spurious", "top_rows_of_class"]
 
+TopRows = Callable[[int, int], Sequence[int]]
+
 
 @dataclass(frozen=True)
 class SpuriousOptions:
-    """``pairs`` random class pairs from each arm; ``images`` most activating rows of each class."""
+    """``pairs`` random class pairs from each arm, ``per_pair`` of their shared features, ``images`` rows of each class.
+
+    The paper shows one feature a pair. Two classes make one pair only; there, more of its features can be asked about.
+    """
 
     pairs: int = 1000
+    per_pair: int = 1
     images: int = 3
     threshold: float = 0.05
     sign: str = "positive"
@@ -45,7 +51,7 @@ def top_rows_of_class(activations: Any, labels: Any, k: int = 3) -> Callable[[in
 
 def build_spurious(
     arms: Sequence[Arm],
-    top_rows: Callable[[int, int], Sequence[int]],
+    top_rows: TopRows,
     exhibits: Exhibits,
     class_names: Sequence[str],
     options: SpuriousOptions | None = None,
@@ -61,7 +67,7 @@ def build_spurious(
     DataError : no two classes share a significant feature in any arm.
     """
     options = options or SpuriousOptions()
-    drafts = []
+    drafts: list[tuple[Task, dict[str, Any]]] = []
     counts: Counter[str] = Counter()
     for arm in arms:
         mask = significant(arm.matrix(), options.threshold, options.sign)
@@ -72,24 +78,12 @@ def build_spurious(
         for at in rng.permutation(len(pairs))[: options.pairs]:
             first, second = (int(c) for c in rng.permutation(pairs[at]))
             shared = np.flatnonzero(mask[:, first] & mask[:, second])
-            feature = int(rng.choice(shared))
-            rows = [list(top_rows(feature, c))[: options.images] for c in (first, second)]
-            if not all(rows):
-                counts["empty"] += 1
-                continue
-            counts.update(tasks=1, several=int(len(shared) > 1), few=int(min(map(len, rows)) < options.images))
-            groups = tuple(exhibits.rows(r, str(class_names[c])) for r, c in zip(rows, (first, second), strict=True))
-            truth = {
-                "arm": arm.name,
-                "feature": feature,
-                "classes": [first, second],
-                "class_names": [str(class_names[first]), str(class_names[second])],
-                "rows": rows,
-                "shared_features": len(shared),
-            }
-            drafts.append((Task("", "spurious", (), groups), truth))
+            for feature in rng.choice(shared, size=min(options.per_pair, len(shared)), replace=False):
+                drafts += _drafts(arm.name, int(feature), (first, second), top_rows, exhibits, class_names, options)
+            counts.update(drawn=1, several=int(len(shared) > options.per_pair))
     if not drafts:
         raise DataError("no two classes share a significant feature", fix="choose a less sparse head on the path")
+    few = sum(min(map(len, truth["rows"])) < options.images for _, truth in drafts)
     tasks, key = conceal(drafts, options.seed, numpy_generator(options.seed, "order"))
     return Study(
         kind="spurious",
@@ -97,8 +91,27 @@ def build_spurious(
         tasks=tasks,
         key=key,
         settings={**asdict(options), "arms": [arm.name for arm in arms]},
-        decisions=_decisions(options, counts),
+        decisions=_decisions(options, counts, len(tasks), few),
     )
+
+
+def _drafts(
+    arm: str,
+    feature: int,
+    classes: tuple[int, int],
+    top_rows: TopRows,
+    exhibits: Exhibits,
+    class_names: Sequence[str],
+    options: SpuriousOptions,
+) -> list[tuple[Task, dict[str, Any]]]:
+    """The task of one pair and feature; none if a class has no row to show."""
+    rows = [list(top_rows(feature, c))[: options.images] for c in classes]
+    if not all(rows):
+        return []
+    names = [str(class_names[c]) for c in classes]
+    groups = tuple(exhibits.rows(r, name) for r, name in zip(rows, names, strict=True))
+    truth = {"arm": arm, "feature": feature, "classes": list(classes), "class_names": names, "rows": rows}
+    return [(Task("", "spurious", (), groups), truth)]
 
 
 def _shared_pairs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -108,20 +121,22 @@ def _shared_pairs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.stack([first, second], axis=1)
 
 
-def _decisions(options: SpuriousOptions, counts: Counter[str]) -> tuple[Decision, ...]:
-    n = counts["tasks"]
+def _decisions(options: SpuriousOptions, counts: Counter[str], tasks: int, few: int) -> tuple[Decision, ...]:
+    drawn = counts["drawn"]
     return (
         Decision(
             "pairs",
-            f"class pairs are drawn uniformly, {options.pairs} an arm or as many as share a feature; tasks made",
-            n,
+            f"class pairs are drawn uniformly, {options.pairs} an arm or as many as share a feature",
+            drawn,
             counts["asked"],
         ),
         Decision("available", "class pairs that share a significant feature, over all arms", counts["available"]),
         Decision(
-            "several", "a pair that shares several features shows one of them, drawn uniformly", counts["several"], n
+            "several",
+            f"a pair that shares more features shows {options.per_pair} of them, drawn uniformly",
+            counts["several"],
+            drawn,
         ),
         Decision("sign", f"weights counted for “over {options.threshold:.0%} of the maximum”: {options.sign}"),
-        Decision("few", f"a class with fewer than {options.images} rows shows those it has", counts["few"], n),
-        Decision("empty", "a pair with a class that has no row to show is left out", counts["empty"]),
+        Decision("few", f"a class with fewer than {options.images} rows shows those it has", few, tasks),
     )
