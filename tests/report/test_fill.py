@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from clearhead.features.table import FeatureTable
 from clearhead.glm import fit_path
-from clearhead.head import SparseHead
+from clearhead.head import Edit, SparseHead, apply_edits
 from clearhead.report import fill
 from clearhead.report.page import write_report
 from clearhead.report.sample import draw
@@ -88,3 +89,19 @@ def test_an_unreadable_picture_is_left_out() -> None:
         raise OSError(row)
 
     assert list(fill.Thumbnails(broken, [1, 2], 32)) == [None, None]
+
+
+def test_an_edited_head_stands_beside_its_origin(tmp_path: Path) -> None:
+    made = source(tmp_path)
+    origin = fill.bundle(made, max_examples=60)
+    used = int(made.head.used()[0])
+    edited = replace(made, head=apply_edits(made.head, [Edit(used)]), against=origin)
+    bundle = fill.bundle(edited, max_examples=60)
+    assert (bundle.head.name, bundle.head.point) == ("edited head", None)
+    assert used not in bundle.head.used()
+    assert used in bundle.examples.features
+    assert bundle.heads[bundle.selected - 1].point == origin.head.point
+    right = edited.head.predict(made.table.take(made.parts["test"])) == made.table.labels[made.parts["test"]]
+    assert bundle.score("test") == float(right.double().mean())
+    index = write_report(bundle, tmp_path / "report")
+    assert '"comparable":true' in (index.parent / "data" / "manifest.0.js").read_text()

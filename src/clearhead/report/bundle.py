@@ -74,8 +74,13 @@ class Head:
         if weight.shape[1] == 1:
             weight, intercept = np.hstack([-weight, weight]), np.hstack([-intercept, intercept])
             named["margin"] = True
+        return cls.of_labels(weight, intercept, **named)
+
+    @classmethod
+    def of_labels(cls, weight: Floats, intercept: Floats, **named: Any) -> Head:
+        """From (p, k) weights and (k,) intercept, each column a class or a label of its own, also a single one."""
         feature, column = np.nonzero(weight)
-        return cls(feature, column, weight[feature, column], intercept, **named)
+        return cls(feature, column, weight[feature, column], np.asarray(intercept).reshape(-1), **named)
 
     @property
     def n_classes(self) -> int:
@@ -183,6 +188,7 @@ class Bundle:
     heads : about fifteen heads along it; ``selected`` is the index of the chosen one.
     examples : the sample that ships with the page.
     dense : the reference head, expressed on z; ``dense_scores`` its accuracy by split.
+    scores : accuracy of the selected head by split, where it is not that of a point of the path.
     split_sizes : "train", "val", "test" → number of rows, for intervals.
     exemplars : feature → rows of ``examples`` that activate it most (else the sample's own top rows are shown).
     explanations : feature → pictures and words.
@@ -204,6 +210,7 @@ class Bundle:
     examples: Examples
     dense: Head | None = None
     dense_scores: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
     split_sizes: Mapping[str, int] = field(default_factory=dict)
     exemplars: Mapping[int, Sequence[int]] = field(default_factory=dict)
     explanations: Mapping[int, Sequence[Explanation]] = field(default_factory=dict)
@@ -228,6 +235,17 @@ class Bundle:
     def head(self) -> Head:
         """The selected head."""
         return self.heads[self.selected]
+
+    @property
+    def point(self) -> PathPoint | None:
+        """The selected head's point of the path; None for an edited head."""
+        index = self.head.point
+        return None if index is None or index >= len(self.path) else self.path[index]
+
+    def score(self, split: str) -> float | None:
+        """Accuracy of the selected head on a split, if it is known."""
+        known: float | None = getattr(self.point, split, None)
+        return self.scores.get(split) if known is None else known
 
     def shipped_features(self) -> Ints:
         """The features that some head of the page uses, sorted."""

@@ -22,6 +22,7 @@ from clearhead.head import SparseHead
 from clearhead.report import pathheads
 from clearhead.report.bundle import Bundle, Examples, Explanation, Head
 from clearhead.report.removals import removals
+from clearhead.report.rows import named_rows
 from clearhead.report.sample import Sample, draw
 
 __all__ = ["Source", "Thumbnails", "bundle"]
@@ -81,9 +82,11 @@ def bundle(
     first = pathheads.offsets(source.paths, source.chosen)[0]
     positions = pathheads.spaced(path, -first, n_heads)
     heads = [pathheads.stacked(source.paths, source.chosen, position + first) for position in positions]
-    selected = positions.index(-first)
+    heads, selected = _with_head(source, heads, positions.index(-first))
     heads[selected] = _own(source.head, heads[selected])
-    path[-first] = replace(path[-first], fidelity=_fidelity(source.findings))
+    if heads[selected].point is not None:
+        path[-first] = replace(path[-first], fidelity=_fidelity(source.findings))
+    removed = _removals(source)
     also = [] if source.against is None else [source.against.head]
     shipped = np.unique(np.concatenate([h.feature for h in [*heads, *also]]))
     tops = top_rows(source.table, EXEMPLARS, features=shipped, seed=seed).rows.numpy()
@@ -93,7 +96,7 @@ def bundle(
         [tops[:, :1], mine, tops],
         source.parts["test"],
         source.parts["val"],
-        wanted=source.wanted,
+        wanted=[*source.wanted, *named_rows(source.findings, max_examples // 4)],
         limit=max_examples,
         seed=seed,
     )
@@ -113,7 +116,8 @@ def bundle(
         explanations=source.explanations,
         findings=source.findings,
         media=_media(source),
-        removals=_removals(source),
+        removals=removed,
+        scores={removed["split"]: removed["accuracy"]} if removed else {},
         against=source.against,
         provenance=source.provenance,
         caveats=source.caveats,
@@ -129,6 +133,22 @@ def _own(head: SparseHead, point: Head) -> Head:
     return replace(point, feature=feature, column=column, weight=weight[feature, column], intercept=intercept)
 
 
+def _with_head(source: Source, heads: list[Head], at: int) -> tuple[list[Head], int]:
+    """The heads of the path, and the selected one among them; an edited or refitted head stands beside its origin."""
+    made = heads[at]
+    weight, intercept = source.head.weight.cpu().numpy(), source.head.intercept.cpu().numpy()
+    many = source.head.link.name == "multilabel"
+    own = Head.of_labels(weight, intercept) if many else Head.from_matrix(weight, intercept)
+    same = len(own.weight) == len(made.weight) and np.array_equal(own.feature, made.feature)
+    if (
+        same
+        and np.allclose(own.weight, made.weight, atol=1e-6)
+        and np.allclose(own.intercept, made.intercept, atol=1e-6)
+    ):
+        return heads, at
+    return [*heads[: at + 1], replace(own, name="edited head"), *heads[at + 1 :]], at + 1
+
+
 def _fidelity(findings: Sequence[Finding]) -> float | None:
     numbers = next((f.numbers for f in findings if f.kind == "fidelity"), {})
     value = numbers.get("test_fidelity", numbers.get("val_fidelity"))
@@ -136,7 +156,8 @@ def _fidelity(findings: Sequence[Finding]) -> float | None:
 
 
 def _dense(head: SparseHead, name: str) -> Head:
-    return Head.from_matrix(head.weight.cpu().numpy(), head.intercept.cpu().numpy(), name=name)
+    make = Head.of_labels if head.link.name == "multilabel" else Head.from_matrix
+    return make(head.weight.cpu().numpy(), head.intercept.cpu().numpy(), name=name)
 
 
 def _dense_scores(tradeoff: Finding | None) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from clearhead.report.bundle import Bundle, Examples, Head, Ints
 from clearhead.report.explanations import explanations
+from clearhead.report.rows import counts_table_rows
 from clearhead.report.values import Packed, pack_values, predictions
 from clearhead.report.verdict import certificate, verdict
 
@@ -38,7 +39,7 @@ def groups(bundle: Bundle, media: Mapping[str, str]) -> Iterator[Group]:
     for number, block in enumerate(packed.blocks()):
         yield f"values-{number}", {"q": block}
     for number, finding in enumerate(bundle.findings):
-        yield f"finding-{number}", _finding(finding.as_dict(), media)
+        yield f"finding-{number}", _finding(finding.as_dict(), media) | {"table_rows": counts_table_rows(finding)}
     if bundle.against is not None and _comparable(bundle, bundle.against):
         yield "against", _head(bundle.against.head, shipped)
     if bundle.removals:
@@ -63,6 +64,7 @@ def _manifest(bundle: Bundle, media: Mapping[str, str], packed: Packed) -> dict[
         "selected": bundle.selected,
         "dense": None if bundle.dense is None else _head_summary(bundle.dense),
         "dense_scores": dict(bundle.dense_scores),
+        "scores": {split: bundle.score(split) for split in ("train", "val", "test")},
         "split_sizes": dict(bundle.split_sizes),
         "verdict": verdict(bundle),
         "certificate": certificate(bundle),
@@ -110,11 +112,10 @@ def _comparable(bundle: Bundle, other: Bundle) -> bool:
 
 def _against(bundle: Bundle, other: Bundle) -> dict[str, Any]:
     head = other.head
-    point = other.path[head.point] if head.point is not None and head.point < len(other.path) else None
     return {
         "title": other.title,
         "verdict": verdict(other),
-        "scores": {split: getattr(point, split, None) for split in ("val", "test")},
+        "scores": {split: other.score(split) for split in ("val", "test")},
         "features_per_class": len(head.weight) / max(head.n_classes, 1),
         "features_used": len(head.used()),
         "comparable": _comparable(bundle, other),

@@ -37,10 +37,7 @@ def stacked(paths: Paths, chosen: Sequence[int], offset: int) -> Head:
     coef = torch.cat([s.coef for s in solutions], 1).cpu().numpy()
     intercept = torch.cat([s.intercept for s in solutions]).cpu().numpy()
     named: dict[str, Any] = {"lambda_": _mean_lambda(solutions), "point": offset - offsets(paths, chosen)[0]}
-    if len(paths) > 1:
-        feature, column = np.nonzero(coef)
-        return Head(feature, column, coef[feature, column], intercept, **named)
-    return Head.from_matrix(coef, intercept, **named)
+    return (Head.of_labels if len(paths) > 1 else Head.from_matrix)(coef, intercept, **named)
 
 
 def _mean_lambda(solutions: Sequence[Solution]) -> float:

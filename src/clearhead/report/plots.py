@@ -23,7 +23,7 @@ Drawing = tuple[str, Any]
 
 def drawings(finding: Finding, look: Look) -> Iterator[Drawing]:
     """(name, matplotlib figure) of a finding; one of an unknown kind is drawn from its estimates and pictures."""
-    yield from _DRAW.get(finding.kind, _anything)(finding, look)
+    yield from _DRAW.get(finding.kind.removeprefix("label_"), _anything)(finding, look)
 
 
 def _new(height: float = 3.6, columns: int = 1, **grid: Any) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clearhead.core.finding import Finding
-from clearhead.report.bundle import Bundle, PathPoint
+from clearhead.report.bundle import Bundle
 
 __all__ = ["certificate", "verdict"]
 
@@ -19,18 +19,13 @@ def verdict(bundle: Bundle) -> list[str]:
     return [s for s in (_size(bundle), _fidelity(bundle), _telling(bundle.findings)) if s]
 
 
-def _selected_point(bundle: Bundle) -> PathPoint | None:
-    index = bundle.head.point
-    return None if index is None or index >= len(bundle.path) else bundle.path[index]
-
-
 def _size(bundle: Bundle) -> str:
     head, p, k = bundle.head, len(bundle.feature_names), len(bundle.class_names)
     per_class = len(head.weight) / max(k, 1)
     used = len(head.used())
     text = f"{per_class:.3g} features a class, {used:,} of {p:,} in all, tell {k:,} class{'es' if k != 1 else ''} apart"
-    point = _selected_point(bundle)
-    split, score = ("test", point.test) if point and point.test is not None else ("val", point.val if point else None)
+    split = "test" if bundle.score("test") is not None else "val"
+    score = bundle.score(split)
     if score is None:
         return text + "."
     where = "test" if split == "test" else "validation"
@@ -46,7 +41,7 @@ def _size(bundle: Bundle) -> str:
 
 
 def _fidelity(bundle: Bundle) -> str:
-    point = _selected_point(bundle)
+    point = bundle.point
     if point is None or point.fidelity is None:
         return ""
     return f"It gives the network's own answer for {point.fidelity:.1%} of the examples."
@@ -64,14 +59,16 @@ def certificate(bundle: Bundle) -> str:
     """What the certified gap says of the selected head and of the path."""
     if not bundle.path:
         return "This head came without a path, so nothing is known of how close to the optimum it is."
-    point = _selected_point(bundle)
+    point = bundle.point
     chosen = ""
     if point is not None and point.status == "Converged":
         chosen = (
             f"No head that penalises its weights as this one does can have an objective more than {point.gap:.1e} of "
             "the null loss lower: that is proved by a duality gap, not assumed. "
         )
-    elif point is not None:
+    elif point is None:
+        chosen = "The selected head was edited, so it is not an optimum of its own; its origin on the path is. "
+    else:
         chosen = f"The selected head ended as “{point.status}” with a gap of {point.gap:.1e}; read it with care. "
     counts = Counter(p.status for p in bundle.path)
     total = len(bundle.path)

@@ -47,6 +47,7 @@ export interface Manifest {
   selected: number;
   dense: HeadSummary | null;
   dense_scores: Record<string, number>;
+  scores: Record<string, number | null>;
   split_sizes: Record<string, number>;
   verdict: string[];
   certificate: string;
@@ -146,6 +147,8 @@ export interface FindingData {
   numbers: Record<string, Scalar | EstimateData>;
   settings: Record<string, unknown>;
   media: Record<string, string | null>;
+  /** Whether its row numbers are those of the table, so that its rows can be shown. */
+  table_rows: boolean;
   tables: Record<string, { columns: string[]; units: Record<string, string> }>;
 }
 

@@ -90,14 +90,11 @@ function Against() {
   const rows: [string, string, string][] = [
     ["Features a class", short(against!.features_per_class), short(m.heads[m.selected].nonzeros / m.classes.length)],
     ["Features used", short(against!.features_used), short(m.heads[m.selected].used)],
-    ...(["val", "test"] as const).map((split): [string, string, string] => {
-      const at = m.heads[m.selected].point;
-      return [
-        split === "val" ? "Validation accuracy" : "Test accuracy",
-        percent(against!.scores[split]),
-        percent(at == null ? null : m.path[at]?.[split]),
-      ];
-    }),
+    ...(["val", "test"] as const).map((split): [string, string, string] => [
+      split === "val" ? "Validation accuracy" : "Test accuracy",
+      percent(against!.scores[split]),
+      percent(m.scores[split]),
+    ]),
   ];
   const sheet = { columns: ["what", against!.title, m.title], rows };
   return (

@@ -214,8 +214,9 @@ const LINES = 6;
 /** How steady it is: its weights in every head of the page, for the classes that use it most here. */
 function AlongThePath({ id, place }: { id: number; place: number }) {
   const m = info();
-  const heads = m.heads.map((_, i) => headOf(`head-${i}`));
-  if (m.heads.length < 3 || m.heads.some((h) => !h.lambda_)) return null;
+  const numbers = Array.from(m.heads.keys()).filter((i) => m.heads[i].lambda_);
+  const heads = numbers.map((i) => headOf(`head-${i}`));
+  if (heads.length < 3) return null;
   if (!heads.every((h) => h)) return <Waiting />;
   const most = new Map<number, number>();
   heads.forEach((h) =>
@@ -228,7 +229,7 @@ function AlongThePath({ id, place }: { id: number; place: number }) {
     const signs = new Set(heads.map((h) => Math.sign(h!.weight(place, c))).filter(Boolean));
     return signs.size === 1;
   }).length;
-  const lambdas = m.heads.map((h) => h.lambda_!);
+  const lambdas = numbers.map((i) => m.heads[i].lambda_!);
   return (
     <Section
       title="How steady it is"

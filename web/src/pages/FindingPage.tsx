@@ -9,7 +9,7 @@ import { Table } from "../ui/Table";
 import { useStep } from "../ui/useStep";
 import { plural, short } from "../ui/format";
 import { Tree } from "./Provenance";
-import { cellOf } from "./sections/cells";
+import { cellOf, cellWithoutRows } from "./sections/cells";
 import { SPECIAL } from "./sections";
 import { AutoChart } from "./sections/AutoChart";
 import { sheetOf } from "./sections/sheet";
@@ -66,7 +66,8 @@ export function FindingPage({ index }: { index: number }) {
 
 export function FindingBody({ data }: { data: FindingData }) {
   const numbers = Object.entries(data.numbers);
-  const Special = Object.hasOwn(SPECIAL, data.kind) ? SPECIAL[data.kind] : undefined;
+  const kind = data.kind.replace(/^label_/, "");
+  const Special = Object.hasOwn(SPECIAL, kind) ? SPECIAL[kind] : undefined;
   return (
     <>
       {numbers.length > 0 && <Numbers numbers={numbers} />}
@@ -135,7 +136,7 @@ function FindingTable({ data, name }: { data: FindingData; name: string }) {
         shown
         sheet={() => sheet}
       >
-        <Table sheet={sheet} label={name} units={data.tables[name].units} cell={cellOf} />
+        <Table sheet={sheet} label={name} units={data.tables[name].units} cell={data.table_rows ? cellOf : cellWithoutRows} />
       </Figure>
     </Section>
   );

@@ -46,6 +46,13 @@ function kindName(): string {
   return `${plural(m.classes.length, "class", "classes")} of ${data} · ${plural(m.n_features, "feature")}`;
 }
 
+/** Accuracy of a head on a split: of its point of the path, or of the selected head where that was edited. */
+export function scoreOf(i: number, split: "val" | "test"): number | null {
+  const m = info();
+  const at = m.heads[i].point;
+  return (at == null ? null : m.path[at]?.[split]) ?? (i === m.selected ? m.scores[split] : null) ?? null;
+}
+
 export function currentPoint(): PathPoint | undefined {
   const m = info();
   const at = m.heads[headIndex.value].point;
@@ -78,7 +85,7 @@ function HeadFacts() {
   const facts: [string, preact.ComponentChildren][] = [
     ["Features a class", short(h.nonzeros / m.classes.length)],
     ["Features used", `${h.used} of ${m.n_features}`],
-    ["Test accuracy", withInterval(p?.test, m.split_sizes.test)],
+    ["Test accuracy", withInterval(scoreOf(headIndex.value, "test"), m.split_sizes.test)],
     [capital(denseWords()), withInterval(m.dense_scores.test, m.split_sizes.test)],
     ["Agrees with the network", percent(p?.fidelity)],
   ];

@@ -1,15 +1,15 @@
 // The λ slider that every page follows.
 import { headIndex, info, manifest } from "../model/store";
 import { set } from "../model/route";
+import { scoreOf } from "../pages/Overview";
 import { percent, short } from "./format";
 
 export function PathSlider() {
   const m = manifest.value;
   if (!m || m.heads.length < 2) return null;
   const i = headIndex.value;
-  const point = m.heads[i].point == null ? undefined : m.path[m.heads[i].point!];
   const words = `${short(m.heads[i].nonzeros / m.classes.length)} features a class`;
-  const score = point ? (point.test ?? point.val) : null;
+  const score = scoreOf(i, "test") ?? scoreOf(i, "val");
   return (
     <div class="path-slider">
       <label for="lambda">

@@ -5,7 +5,7 @@ import { Figure } from "../../ui/Figure";
 import { cellText } from "./cells";
 import { sheetOf } from "./sheet";
 
-const MOST = 30;
+const MOST = 60;
 
 interface Triple {
   value: string;

@@ -19,16 +19,16 @@ export function Suspects({ data }: { data: FindingData }) {
     <Section title="The most suspicious" note="How strongly each follows the cue and how strongly the label, with its examples.">
       <ol class="features">
         {rows.map((row, i) => (
-          <Suspect key={i} row={row} />
+          <Suspect key={i} row={row} known={data.table_rows} />
         ))}
       </ol>
     </Section>
   );
 }
 
-function Suspect({ row }: { row: Row }) {
+function Suspect({ row, known }: { row: Row; known: boolean }) {
   const id = typeof row.number === "number" ? row.number : typeof row.feature === "string" ? idOf(row.feature) : Number(row.feature);
-  const given = (row.examples ?? []) as unknown as number[];
+  const given = (known ? (row.examples ?? []) : []) as unknown as number[];
   const shipped = given.map(shippedRow).filter((i) => i >= 0);
   const place = placeOf(id);
   const strip = shipped.length ? shipped : (features.value?.top[place] ?? []).slice(0, 12);

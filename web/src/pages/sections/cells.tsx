@@ -8,7 +8,7 @@ import { Thumb } from "../../ui/Thumb";
 
 const FEATURE = /(^|_)(features?|feature_id)$/;
 const CLASS = /^(class|truth|true|label|target|predicted|prediction|class_[ab12]|.*_class|first|second|from|to)$/;
-const ROW = /^(rows?|examples?|images?|sentences?|index)$|_(rows?|examples?|images?)$/;
+const ROW = /^(rows?|examples)$|_rows?$|^rows_/;
 
 /** Where a row of the feature table lies among the shipped examples, or −1. */
 export function shippedRow(row: number): number {
@@ -51,6 +51,11 @@ export function cellOf(column: string, value: Scalar | undefined): ComponentChil
   if (ROW.test(column) && whole(value)) return each(value, (row) => <RowCell row={row} />);
   const text = plain(column, value);
   return typeof value === "string" ? <span dir="auto">{text}</span> : text;
+}
+
+/** Cells of a finding that counts rows of its own: their numbers stay numbers. */
+export function cellWithoutRows(column: string, value: Scalar | undefined): ComponentChildren {
+  return ROW.test(column) && !FEATURE.test(column) && !CLASS.test(column) ? plain(column, value) : cellOf(column, value);
 }
 
 function most(value: Scalar | undefined): number {

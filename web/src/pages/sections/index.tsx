@@ -1,15 +1,19 @@
 // What is special to findings of a kind. A kind that is not here still shows: its sentence, numbers and tables do.
 import type { ComponentType } from "preact";
 import type { FindingData } from "../../model/types";
+import { Confused } from "./Confused";
 import { Entering } from "./Entering";
 import { Repair } from "./Repair";
 import { Sentences } from "./Sentences";
+import { Shared } from "./Shared";
 import { Suspects } from "./Suspects";
 import { Sweep } from "./Sweep";
 
 export const SPECIAL: Record<string, ComponentType<{ data: FindingData }>> = {
+  confusion: Confused,
   ordering: Entering,
   repair: Repair,
+  spurious: Shared,
   suspects: Suspects,
   tradeoff: Sweep,
   repair_curve: Sweep,
