@@ -19,6 +19,7 @@ VERBS = {
     "extract": "Write the deep features of a network on some data as a table on disk.",
     "fit": "Fit the certified path of sparse heads, to a run's table or to your own features.",
     "select": "Choose one head of the path on validation rows.",
+    "explain": "What the features of a head mean: exemplars, pictures, superpixels, words.",
     "debug": "What the head gets wrong and why.",
     "edit": "Remove, clip, scale or merge features, and prove the effect.",
     "report": "Write the offline page of a run.",

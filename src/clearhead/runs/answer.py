@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from clearhead.core.artifacts import content_key
-from clearhead.core.errors import DataError, ModelError
+from clearhead.core.errors import DataError
 from clearhead.features.backbone import Backbone
 from clearhead.features.images import open_image
 from clearhead.head import SparseHead
@@ -26,7 +26,7 @@ BATCH = 64
 
 def predict(run: Run, inputs: list[Any], model: str | None = None) -> list[dict[str, Any]]:
     """For each input: the sparse head's class and probability, and the network's class where it has one to compare."""
-    network = _same_network(run, model)
+    network = sources.same_backbone(run, model)
     features = _features(network, inputs)
     theirs = _network_classes(run, features)
     answers = []
@@ -37,7 +37,7 @@ def predict(run: Run, inputs: list[Any], model: str | None = None) -> list[dict[
 
 def why(run: Run, example: Any, n: int = 10, model: str | None = None) -> dict[str, Any]:
     """The prediction for one input, and the ``n`` contributions z·w that moved it most, for and against."""
-    network, head = _same_network(run, model), run.head
+    network, head = sources.same_backbone(run, model), run.head
     features = _features(network, [example])
     z, probabilities = head.standardize(features)[0], head.probabilities(features)[0].double()
     verdict = _verdict(head, probabilities)
@@ -62,20 +62,6 @@ def why(run: Run, example: Any, n: int = 10, model: str | None = None) -> dict[s
         "other_features": float(parts.sum() - parts[order].sum()),
         "intercept": float(head.link.class_weights(head.intercept[None])[0, c]),
     }
-
-
-def _same_network(run: Run, model: str | None) -> Backbone:
-    """The network again, refused if it is not the one whose features were fitted."""
-    network = sources.backbone(run, model, kind=run.table.kind)
-    made_from = run.record.facts.get("backbone_key")
-    if made_from is not None and network.key != made_from:
-        raise ModelError(
-            "this is not the network that the run was made from",
-            got=f"weights and preprocessing {network.key}",
-            expected=made_from,
-            fix="pass the same --model, or make a new run",
-        )
-    return network
 
 
 def _features(network: Backbone, inputs: list[Any]) -> Tensor:

@@ -15,8 +15,9 @@ from clearhead.features.split import Split
 from clearhead.features.table import FeatureTable
 from clearhead.glm.solution import RegularizationPath, Solution
 from clearhead.head import Edit, SparseHead
-from clearhead.runs import analyses, answer, choosing, editing, fitting, paging, sources
+from clearhead.runs import analyses, answer, choosing, editing, explaining, fitting, paging, sources
 from clearhead.runs.config import RunConfig
+from clearhead.runs.explaining import ExplainSettings
 from clearhead.runs.record import Record
 from clearhead.runs.summary import Summary
 
@@ -95,6 +96,14 @@ class Run:
             self.debug()
         with self._writing():
             return paging.report(self)
+
+    def explain(self, settings: ExplainSettings | None = None) -> list[Finding]:
+        """What the head's features mean, as findings; the page shows them when it is next written."""
+        self._needs("select")
+        with self._writing():
+            found = explaining.explain(self, settings or ExplainSettings())
+        self._forget("findings")
+        return found
 
     def edit(self, edits: Sequence[Edit], out: Path | str, **options: bool) -> Run:
         """A new run at ``out`` with edits applied to this one's head (``refit=True``: the rest fitted again)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from clearhead.core.artifacts import content_key, file_hash
-from clearhead.core.errors import SettingError
+from clearhead.core.errors import ModelError, SettingError
 from clearhead.core.rows import check_finite
 from clearhead.features.backbone import Backbone, load_backbone
 from clearhead.features.examples import Examples, join_splits
@@ -20,7 +20,7 @@ from clearhead.features.table import from_file
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["backbone", "example_numbers", "examples", "extract", "split"]
+__all__ = ["backbone", "example_numbers", "examples", "extract", "same_backbone", "split"]
 
 
 def extract(run: Run) -> None:
@@ -98,6 +98,20 @@ def backbone(run: Run, model: str | None = None, *, kind: str | None = None) -> 
         kind=kind,
         device=_device(run.config.fit.device),
     )
+
+
+def same_backbone(run: Run, model: str | None = None) -> Backbone:
+    """The network again, refused if it is not the one whose features were fitted."""
+    network = backbone(run, model, kind=run.table.kind)
+    made_from = run.record.facts.get("backbone_key")
+    if made_from is not None and network.key != made_from:
+        raise ModelError(
+            "this is not the network that the run was made from",
+            got=f"weights and preprocessing {network.key}",
+            expected=made_from,
+            fix="pass the same --model, or make a new run",
+        )
+    return network
 
 
 def examples(run: Run) -> Examples:
