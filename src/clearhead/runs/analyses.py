@@ -23,6 +23,7 @@ from clearhead.debug import (
 )
 from clearhead.glm.solution import RegularizationPath
 from clearhead.head import SparseHead
+from clearhead.report.rows import of_table
 from clearhead.runs import fitting
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _ablation(run: Run, task: Task) -> Finding:
 
 
 def _misclassified(run: Run, task: Task) -> Finding:
-    return misclassified(task.head, *_test(run, task))
+    return of_table(misclassified(task.head, *_test(run, task)), run.split.test)
 
 
 def _confusion(run: Run, task: Task) -> Finding | None:

@@ -13,6 +13,7 @@ from clearhead.core.errors import SettingError
 from clearhead.core.finding import Finding
 from clearhead.debug import Material, Part, compare, edited, refit_without, removed_features, repair
 from clearhead.head import Edit, SparseHead, write_edits
+from clearhead.report.rows import of_table
 from clearhead.runs import fitting
 from clearhead.runs.analyses import PARTS
 
@@ -97,7 +98,8 @@ def _proof(run: Run, after: SparseHead, edits: Sequence[Edit], refit: bool) -> l
         rows = getattr(run.split, name)
         parts[name] = Part(run.table.view(rows), labels[rows], None if groups is None else groups[rows.numpy()])
     test = parts["test"]
+    flips = compare(run.head, after, test.features, test.labels, names=("before", "after"), seed=run.config.data.seed)
     return [
         repair(run.head, after, parts, edits=edits, refitted=refit, seed=run.config.data.seed),
-        compare(run.head, after, test.features, test.labels, names=("before", "after"), seed=run.config.data.seed),
+        of_table(flips, run.split.test),
     ]
