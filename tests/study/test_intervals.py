@@ -8,6 +8,7 @@ from clearhead.study.intervals import (
     annotator_variance,
     cluster_interval,
     difference_interval,
+    label_test,
     sign_flip_test,
     wilson,
 )
@@ -87,4 +88,12 @@ def test_sign_flips_match_the_exact_test_and_hold_their_level():
     differences = np.array([0.3, 0.1, 0.2, 0.4, 0.1])
     assert sign_flip_test(differences, rng) == pytest.approx(2 / 32, abs=0.01)
     p = [sign_flip_test(rng.normal(size=15), rng, draws=400) for _ in range(400)]
+    assert np.mean(np.array(p) < 0.05) < 0.09
+
+
+def test_permuted_labels_match_the_exact_test():
+    rng = np.random.default_rng(6)
+    assert label_test(np.array([1.0, 1, 1, 1]), np.zeros(4), rng) == pytest.approx(2 / 70, abs=0.006)
+    assert label_test(np.array([]), np.zeros(4), rng) is None
+    p = [label_test(rng.normal(size=8), rng.normal(size=9), rng, draws=300) for _ in range(300)]
     assert np.mean(np.array(p) < 0.05) < 0.09

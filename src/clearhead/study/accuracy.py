@@ -14,6 +14,7 @@ from clearhead.study.intervals import (
     annotator_variance,
     cluster_interval,
     difference_interval,
+    label_test,
     sign_flip_test,
     wilson,
 )
@@ -23,6 +24,7 @@ from clearhead.study.vote import Verdict, deletion_effects, majority
 __all__ = ["Assessment", "Design", "assess"]
 
 Mask = NDArray[np.bool_]
+FEWEST_PAIRS = 6  # five sign flips cannot give p < 0.06
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class Assessment:
     def difference(self, first: Mask, second: Mask, rng: np.random.Generator) -> tuple[Estimate, float | None]:
         """Rate under ``first`` minus rate under ``second``, and the p value of a sign-flip test paired by cluster.
 
-        The p value is None where no cluster has tasks in both."""
+        Where fewer than six clusters have tasks in both, the arms' labels are permuted over clusters instead; None
+        where an arm has no task.
+        """
         a, b = self.sample(first), self.sample(second)
         scale = np.zeros(self.ballots.n_tasks)
         scale[first & self.verdict.counted] += 1 / max(1, len(a.outcome))
@@ -74,8 +78,12 @@ class Assessment:
         inside = moved != 0
         variance = annotator_variance((self.effects * moved)[inside], self.ballots.annotator[inside])
         means = [_cluster_means(x) for x in (a, b)]
-        paired = np.array([means[0][c] - means[1][c] for c in sorted(set(means[0]) & set(means[1]))])
-        return difference_interval(a, b, variance, rng), sign_flip_test(paired, rng) if len(paired) else None
+        both = sorted(set(means[0]) & set(means[1]))
+        if len(both) >= FEWEST_PAIRS:
+            p: float | None = sign_flip_test(np.array([means[0][c] - means[1][c] for c in both]), rng)
+        else:
+            p = label_test(np.array(list(means[0].values())), np.array(list(means[1].values())), rng)
+        return difference_interval(a, b, variance, rng), p
 
 
 def assess(ballots: Ballots, design: Design, rules: Rules, rng: np.random.Generator) -> Assessment:

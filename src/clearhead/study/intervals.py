@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate
 
-__all__ = ["Sample", "annotator_variance", "cluster_interval", "difference_interval", "sign_flip_test", "wilson"]
+__all__ = [
+    "Sample",
+    "annotator_variance",
+    "cluster_interval",
+    "difference_interval",
+    "label_test",
+    "sign_flip_test",
+    "wilson",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -127,3 +135,17 @@ def sign_flip_test(differences: Floats, rng: np.random.Generator, draws: int = 1
     signs = rng.integers(0, 2, size=(draws, len(differences))) * 2 - 1
     extreme = int((np.abs(signs @ differences) >= observed - 1e-12).sum())
     return (extreme + 1) / (draws + 1)
+
+
+def label_test(first: Floats, second: Floats, rng: np.random.Generator, draws: int = 10_000) -> float | None:
+    """Two-sided p value for two groups of cluster means, by permuting labels; None if one is empty.
+
+    It takes the groups as independent, and is meant for arms that share no clusters.
+    """
+    if len(first) == 0 or len(second) == 0:
+        return None
+    pooled = np.concatenate([first, second])
+    observed = abs(first.mean() - second.mean())
+    shuffled = rng.permuted(np.tile(pooled, (draws, 1)), axis=1)
+    gaps = np.abs(shuffled[:, : len(first)].mean(axis=1) - shuffled[:, len(first) :].mean(axis=1))
+    return (int((gaps >= observed - 1e-12).sum()) + 1) / (draws + 1)

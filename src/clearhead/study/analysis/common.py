@@ -80,6 +80,7 @@ def rules_table(study: Study, rules: Rules, left_out: Mapping[str, int], quality
         "resampled": "features"
         if study.kind == "spurious"
         else f"classes; single tasks, for these classes only, where there are fewer than {FEWEST_CLASSES}",
+        "test": "sign flips of the arms' differences in resampled units; with under six such pairs, permuted labels",
         "surplus": f"answers that came after the first {study.answers_per_task} are kept in the store, not analysed",
         **{d.name: d.sentence() for d in study.decisions},
     }
@@ -128,7 +129,7 @@ def methods(study: Study, rules: Rules, quality: Quality, people: int) -> str:
         f"majority of its answers weighted by {rules.weight} (0-3); where all weights are zero, "
         f"{'heads are counted' if rules.all_zero == 'equal' else 'the task is dropped'}; ties: {rules.ties}. Intervals "
         f"are 95 % intervals of a bootstrap over {unit}, widened by a jackknife estimate of the variance that shared "
-        "annotators add; p values are from sign-flip permutation tests paired by the same. "
+        "annotators add; p values are from sign-flip permutation tests paired by the same (of labels, under six pairs). "
         f"Settings of the tasks: {', '.join(f'{k} = {v}' for k, v in study.settings.items())}. Rules: {asdict(rules)}."
     )
 
