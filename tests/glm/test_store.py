@@ -42,9 +42,11 @@ def test_a_killed_fit_resumes_to_the_same_path(tmp_path: Path) -> None:
     assert len(partial) == 4
     assert partial.stopped
     resumed = _fit(SolveOptions(resume=load_prefix(tmp_path)))
-    assert [s.n_iter for s in resumed] == [s.n_iter for s in whole]
-    for a, b in zip(whole, resumed, strict=True):
-        torch.testing.assert_close(a.coef, b.coef, atol=1e-6, rtol=1e-5)
+    for a, b in zip(whole[:4], resumed[:4], strict=True):
+        assert torch.equal(a.coef, b.coef)
+    for a, b in zip(whole, resumed, strict=True):  # both certified, so they differ by the tolerance at most
+        assert b.status.ok
+        assert abs(a.objective - b.objective) <= 1e-4 * a.null_loss
 
 
 def test_an_unfinished_or_damaged_folder_is_refused(tmp_path: Path) -> None:

@@ -199,7 +199,8 @@ class _Run:
         began = time.monotonic()
         for index in range(len(done), len(grid)):
             start = (done[-1].coef, done[-1].intercept) if done else self.empty()
-            solution = solve(self.problem, self.penalty, grid[index], self.solver, limits, start)
+            guess = _extrapolated(done, grid[index]) if len(done) > 1 else None
+            solution = solve(self.problem, self.penalty, grid[index], self.solver, limits, start, guess)
             done.append(solution)
             progress.advance(1, _note(solution, time.monotonic() - began))
             stopped = self._stop(index, solution)
@@ -278,6 +279,16 @@ class _Run:
             else:
                 best, high = solution, trial
         return best
+
+
+def _extrapolated(done: list[Solution], lambda_: float) -> Tensor | None:
+    """The weights at λ if they went on along log λ as between the last two; weights that would change sign are zero."""
+    before, last = done[-2], done[-1]
+    if not 0 < lambda_ < last.lambda_ < before.lambda_:
+        return None
+    reach = 0.9 * min(1.0, math.log(last.lambda_ / lambda_) / math.log(before.lambda_ / last.lambda_))
+    guess = last.coef + reach * (last.coef - before.coef)
+    return torch.where(guess.sign() == last.coef.sign(), guess, torch.zeros_like(guess))
 
 
 def _note(solution: Solution, seconds: float) -> str:

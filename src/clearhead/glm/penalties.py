@@ -69,7 +69,7 @@ class Penalty(ABC):
         return lambda_ * float(l1 + (1 - self.l1_ratio) / 2 * (used * W.square()).sum())
 
     def prox(self, W: Tensor, step: Tensor | float, lambda_: float, features: Tensor | None = None) -> Tensor:
-        """argmin_U ½‖U−W‖² + step·penalty(U) (eq. 4) of all, or the listed, features; ``step`` is a number or (p, 1)."""
+        """argmin_U ½‖U−W‖² + step·penalty(U) (eq. 4) of all or the listed features; ``step``: a number or (p, 1)."""
         factors = self.weights(len(W), W, features)
         scale = step * lambda_ * factors
         finite = torch.isfinite(factors)

@@ -36,17 +36,33 @@ class Limits:
 
 
 def solve(
-    problem: Problem, penalty: Penalty, lambda_: float, solver: Solver, limits: Limits, start: tuple[Tensor, Tensor]
+    problem: Problem,
+    penalty: Penalty,
+    lambda_: float,
+    solver: Solver,
+    limits: Limits,
+    start: tuple[Tensor, Tensor],
+    guess: Tensor | None = None,
 ) -> Solution:
-    """Step from ``start`` (coef, intercept) until the gap is within ``limits.tol`` of the null loss, or a limit."""
+    """Step from ``start`` (coef, intercept) until the gap is within ``limits.tol`` of the null loss, or a limit.
+
+    ``guess`` is another (p, k) to begin at if it is better than ``start``.
+    """
     began, reads = time.monotonic(), problem.design.reads
     solver.start(lambda_)
     coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
     enough = limits.tol * problem.null[1]
     point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept, enough)
-    best, dual, status, iteration = point, point.dual, None, 0
+    dual = point.dual
+    if guess is not None and point.objective - dual > enough:
+        solver.observe(point)
+        other = certify(problem, penalty, lambda_, guess, problem.logits(guess), point.intercept, enough)
+        if other.finite and other.objective - other.dual < point.objective - point.dual:
+            point, dual = other, max(dual, other.dual)
+    best, status, iteration = point, None, 0
     watch = _Watch(problem)
     while (status := _outcome(problem, best, dual, limits, iteration, watch)) is None:
+        solver.observe(point)
         coef, logits, intercept = solver.step(point)
         candidate = certify(problem, penalty, lambda_, coef, logits, intercept, enough)
         iteration += 1

@@ -12,9 +12,10 @@ __all__ = ["compiled"]
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function in machine code, without the interpreter lock."""
+    njit: Any = numba.njit
     options = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}}
     try:
-        result: Callable[..., Any] = numba.njit(cache=True, **options)(function)
+        result: Callable[..., Any] = njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package folder nor the home cache can be written
-        result = numba.njit(**options)(function)
+        result = njit(**options)(function)
     return result

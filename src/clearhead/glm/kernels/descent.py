@@ -1,4 +1,8 @@
-"""Coordinate descent on a Gram-space quadratic model with a low-rank correction, rows of outputs in vector registers."""
+"""Coordinate descent on a Gram-space quadratic model with a low-rank correction, rows of outputs in vector registers.
+
+Rows are visited in blocks: inside a block each change is felt at once, the rest of the slopes follow when the block is
+done, as one matrix product. The iterates are those of plain cyclic descent.
+"""
 
 from __future__ import annotations
 
@@ -7,67 +11,135 @@ from functools import cache
 from typing import Any
 
 from clearhead.glm.kernels.compiled import compiled
-from clearhead.glm.kernels.intrinsics import axpy, correct, project, rank_one
+from clearhead.glm.kernels.intrinsics import axpy, correct, project, rank_one, update_tile
 
-__all__ = ["entry_descent", "row_descent"]
+__all__ = ["entry_descent", "row_blocks", "row_descent"]
+
+BLOCK = 32
 
 
 @cache
 def entry_descent(bits: int, width: int) -> Callable[..., int]:
     """The kernel for penalties on entries, for rows padded to ``width`` outputs.
 
-    Arguments: G (a, a); minus = −S (width, width); slope (a, width), −gradient of the model, kept up to date; W (a, width);
-    K (a, width, width), the model's Hessian block of each row; L, R (a, m, width), the correction −Σᵣ Lᵣ⟨Rᵣ, Δ⟩;
-    l1, l2 (a,); allowed (a,); nonnegative; k; largest number of sweeps; tolerance relative to the first sweep.
-    ``scratch`` holds zeros: three rows of ``width`` and m numbers. Returns how many rows were visited.
+    Arguments: G (a, a); minus = −S (width, width); slope (a, width), −gradient of the model, kept up to date;
+    W (a, width); K (a, width, width), the model's Hessian block of each row; L, R (m, a, width), the correction
+    −Σᵣ Lᵣ⟨Rᵣ, Δ⟩; l1, l2 (a,); allowed (a,); ``scratch`` of zeros: 2 + BLOCK rows of ``width``, then m numbers;
+    nonnegative; k; largest number of sweeps; tolerance relative to the first sweep. Returns the rows visited.
     """
+
+    def visit(row: Any, change: Any, W: Any, K: Any, j: int, l1: Any, l2: Any, nonnegative: bool, k: int) -> float:
+        """Minimise over the entries of row j one after the other; the largest decrease of the model, 0 if none."""
+        line = bits // 8 * width
+        block_at = K.ctypes.data + j * width * line
+        largest = 0.0
+        for c in range(k):
+            h = K[j, c, c]
+            pull = h * W[j, c] + row[c]
+            new = W[j, c] * 0
+            if pull > l1[j]:
+                new = (pull - l1[j]) / (h + l2[j])
+            elif pull < -l1[j] and not nonnegative:
+                new = (pull + l1[j]) / (h + l2[j])
+            d = new - W[j, c]
+            change[c] = d
+            if d != 0:
+                largest = max(largest, h * d * d)
+                W[j, c] = new
+                axpy(bits, width, change.ctypes.data, c, block_at, row.ctypes.data)
+        return largest
+
+    return _sweeper(bits, width, compiled(visit))
+
+
+@cache
+def row_descent(bits: int, width: int) -> Callable[..., int]:
+    """The kernel for penalties on rows: the same arguments; each row uses the scalar bound ``K[j, 0, 0]``."""
+
+    def visit(row: Any, change: Any, W: Any, K: Any, j: int, l1: Any, l2: Any, nonnegative: bool, k: int) -> float:
+        h = K[j, 0, 0]
+        norm = 0.0
+        for c in range(k):
+            row[c] += h * W[j, c]
+            if nonnegative and row[c] < 0:
+                row[c] = 0
+            norm += row[c] * row[c]
+        norm = norm**0.5
+        shrink = row[0] * 0
+        if norm > l1[j]:
+            shrink += (1.0 - l1[j] / norm) / (h + l2[j])
+        largest = 0.0
+        for c in range(k):
+            new = row[c] * shrink
+            change[c] = new - W[j, c]
+            largest = max(largest, h * change[c] * change[c])
+            W[j, c] = new
+        return largest
+
+    return _sweeper(bits, width, compiled(visit))
+
+
+def _sweeper(bits: int, width: int, visit: Callable[..., float]) -> Callable[..., int]:
+    """Cyclic sweeps over rows that ``visit`` minimises one by one."""
 
     def descend(
         G: Any, minus: Any, slope: Any, W: Any, K: Any, L: Any, R: Any, l1: Any, l2: Any, allowed: Any, scratch: Any,
         nonnegative: bool, k: int, sweeps: int, tol: float,
     ) -> int:  # fmt: skip
-        a, m = W.shape[0], L.shape[1]
-        row, change, step = scratch[0], scratch[1], scratch[2]
+        a, m = W.shape[0], L.shape[0]
         size, line = bits // 8, bits // 8 * width
-        row_at = scratch.ctypes.data
-        change_at, step_at, v_at = row_at + line, row_at + 2 * line, row_at + 3 * line
+        row, change, steps = scratch[0], scratch[1], scratch[2 : 2 + BLOCK]
+        row_at, change_at, steps_at = scratch.ctypes.data, change.ctypes.data, steps.ctypes.data
+        v_at = row_at + (2 + BLOCK) * line
         gram_at, minus_at, slope_at = G.ctypes.data, minus.ctypes.data, slope.ctypes.data
-        left_at, right_at, block_at = L.ctypes.data, R.ctypes.data, K.ctypes.data
+        left_at, right_at = L.ctypes.data, R.ctypes.data
         active = allowed.copy()
         full, visited, first = True, 0, 0.0
         for sweep in range(sweeps):
             largest = 0.0
-            for j in range(a):
-                if not allowed[j] or not (full or active[j]):
-                    continue
-                visited += 1
-                correct(bits, width, slope_at + j * line, left_at + j * m * line, v_at, m, row_at)
-                moved, used = False, False
-                for c in range(k):
-                    h = K[j, c, c]
-                    pull = h * W[j, c] + row[c]
-                    new = W[j, c] * 0
-                    if pull > l1[j]:
-                        new = (pull - l1[j]) / (h + l2[j])
-                    elif pull < -l1[j] and not nonnegative:
-                        new = (pull + l1[j]) / (h + l2[j])
-                    d = new - W[j, c]
-                    change[c] = d
-                    used = used or new != 0
-                    if d != 0:
-                        moved = True
-                        largest = max(largest, h * d * d)
-                        W[j, c] = new
-                        axpy(bits, width, change_at, c, block_at + j * width * line, row_at)
-                active[j] = used
-                if not moved:
-                    continue
-                project(bits, width, change_at, right_at + j * m * line, v_at, m)
-                for e in range(width):
-                    step[e] = 0
-                for c in range(k):
-                    axpy(bits, width, change_at, c, minus_at, step_at)
-                rank_one(bits, width, gram_at + j * a * size, step_at, slope_at, a)
+            for start in range(0, a, BLOCK):
+                stop = min(start + BLOCK, a)
+                touched = False
+                for j in range(start, stop):
+                    for e in range(width):
+                        steps[j - start, e] = 0
+                    if not allowed[j] or not (full or active[j]):
+                        continue
+                    visited += 1
+                    correct(bits, width, slope_at + j * line, left_at + j * line, a, v_at, m, row_at)
+                    decrease = visit(row, change, W, K, j, l1, l2, nonnegative, k)
+                    used = False
+                    for c in range(k):
+                        used = used or W[j, c] != 0
+                    active[j] = used
+                    if decrease == 0:
+                        continue
+                    largest, touched = max(largest, decrease), True
+                    project(bits, width, change_at, right_at + j * line, a, v_at, m)
+                    step_at = steps_at + (j - start) * line
+                    for c in range(k):
+                        axpy(bits, width, change_at, c, minus_at, step_at)
+                    # Rows of this block now; all others, and the block itself, from the product below.
+                    place = gram_at + (j * a + start) * size
+                    rank_one(bits, width, place, step_at, slope_at + start * line, stop - start)
+                if touched:
+                    for e in range(stop - start):
+                        for c in range(width):
+                            steps[e, c] = -steps[e, c]
+                    i = 0
+                    while i < a:
+                        if i == start:
+                            i = stop
+                            continue
+                        end = start if i < start else a
+                        if i + 8 <= end:
+                            place = gram_at + (i * a + start) * size
+                            update_tile(bits, width, 8, place, a, steps_at, stop - start, slope_at + i * line)
+                            i += 8
+                        else:
+                            place = gram_at + (i * a + start) * size
+                            update_tile(bits, width, 1, place, a, steps_at, stop - start, slope_at + i * line)
+                            i += 1
             first = max(first, largest)
             if largest <= tol * tol * first:
                 if full:
@@ -81,58 +153,20 @@ def entry_descent(bits: int, width: int) -> Callable[..., int]:
 
 
 @cache
-def row_descent(bits: int, width: int) -> Callable[..., int]:
-    """The kernel for penalties on rows: the same arguments; each row uses the scalar bound ``K[j, 0, 0]``."""
+def row_blocks(bits: int, width: int) -> Callable[..., None]:
+    """K (a, width, width) = diagonal[j]·S − Σᵣ L[r, j]ᵀ R[r, j] for L, R (m, a, width)."""
 
-    def descend(
-        G: Any, minus: Any, slope: Any, W: Any, K: Any, L: Any, R: Any, l1: Any, l2: Any, allowed: Any, scratch: Any,
-        nonnegative: bool, k: int, sweeps: int, tol: float,
-    ) -> int:  # fmt: skip
-        a, m = W.shape[0], L.shape[1]
-        row, change, step = scratch[0], scratch[1], scratch[2]
-        size, line = bits // 8, bits // 8 * width
-        row_at = scratch.ctypes.data
-        change_at, step_at, v_at = row_at + line, row_at + 2 * line, row_at + 3 * line
-        gram_at, minus_at, slope_at = G.ctypes.data, minus.ctypes.data, slope.ctypes.data
-        left_at, right_at, block_at = L.ctypes.data, R.ctypes.data, K.ctypes.data
-        visited, first = 0, 0.0
-        for _sweep in range(sweeps):
-            largest = 0.0
-            for j in range(a):
-                if not allowed[j]:
-                    continue
-                visited += 1
-                h = K[j, 0, 0]
-                correct(bits, width, slope_at + j * line, left_at + j * m * line, v_at, m, row_at)
-                for c in range(k):
-                    row[c] += h * W[j, c]
-                norm = 0.0
-                for c in range(k):
-                    if nonnegative and row[c] < 0:
-                        row[c] = 0
-                    norm += row[c] * row[c]
-                norm = norm**0.5
-                shrink = row[0] * 0
-                if norm > l1[j]:
-                    shrink += (1.0 - l1[j] / norm) / (h + l2[j])
-                moved = False
-                for c in range(k):
-                    new = row[c] * shrink
-                    change[c] = new - W[j, c]
-                    moved = moved or change[c] != 0
-                    largest = max(largest, h * change[c] * change[c])
-                    W[j, c] = new
-                if not moved:
-                    continue
-                project(bits, width, change_at, right_at + j * m * line, v_at, m)
+    def fill(diagonal: Any, S: Any, L: Any, R: Any, K: Any, k: int) -> None:
+        a, m = L.shape[1], L.shape[0]
+        line = bits // 8 * width
+        for j in range(a):
+            for c in range(k):
                 for e in range(width):
-                    step[e] = 0
+                    K[j, c, e] = diagonal[j] * S[c, e]
+            for r in range(m):
+                place = (r * a + j) * line
                 for c in range(k):
-                    axpy(bits, width, change_at, c, minus_at, step_at)
-                rank_one(bits, width, gram_at + j * a * size, step_at, slope_at, a)
-            first = max(first, largest)
-            if largest <= tol * tol * first:
-                break
-        return visited
+                    axpy(bits, width, L.ctypes.data + place + c * (bits // 8), 0, R.ctypes.data + place,
+                         K.ctypes.data + (j * width + c) * line)  # fmt: skip
 
-    return compiled(descend)
+    return compiled(fill)

@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
 from clearhead.glm.kernels.ir import I64, Lanes, counted_loop
 
-__all__ = ["against_tile", "axpy", "correct", "project", "rank_one", "softmax_block", "times_tile"]
+__all__ = ["against_tile", "axpy", "correct", "project", "rank_one", "softmax_block", "times_tile", "update_tile"]
+
+tile: Any = intrinsic(prefer_literal=True)  # what it decorates is called without the typing context
 
 
 def _emit(literals: tuple[Any, ...], count: int, generate: Callable[..., None]) -> Any:
@@ -30,26 +32,42 @@ def _emit(literals: tuple[Any, ...], count: int, generate: Callable[..., None]) 
     return signature, codegen
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+@tile  # type: ignore[untyped-decorator]
 def times_tile(_context: Any, bits: Any, width: Any, rows: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> Any:
     """z[r, :] = Σⱼ x[r, j]·w[j, :] for ``rows`` rows at once."""
 
     def generate(lanes: Lanes, rows: int, builder: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> None:
-        source, weights, out = lanes.scalars(builder, x), lanes.pointer(builder, w), lanes.pointer(builder, z)
-        starts = [builder.gep(source, [builder.mul(stride, I64(r))]) for r in range(rows)]
-
-        def body(j: Any, sums: list[Any]) -> list[Any]:
-            row = lanes.load(builder, weights, j)
-            entries = [lanes.splat(builder, builder.load(builder.gep(s, [j]))) for s in starts]
-            return [lanes.fma(builder, e, row, a) for e, a in zip(entries, sums, strict=True)]
-
-        for r, total in enumerate(counted_loop(builder, p, [lanes.zero] * rows, body)):
-            lanes.store(builder, total, out, I64(r))
+        _row_sums(lanes, builder, [lanes.zero] * rows, x, stride, w, p, z)
 
     return _emit((bits, width, rows), 5, generate)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def _row_sums(lanes: Lanes, builder: Any, start: list[Any], x: Any, stride: Any, w: Any, p: Any, z: Any) -> None:
+    source, weights, out = lanes.scalars(builder, x), lanes.pointer(builder, w), lanes.pointer(builder, z)
+    places = [builder.gep(source, [builder.mul(stride, I64(r))]) for r in range(len(start))]
+
+    def body(j: Any, sums: list[Any]) -> list[Any]:
+        row = lanes.load(builder, weights, j)
+        entries = [lanes.splat(builder, builder.load(builder.gep(s, [j]))) for s in places]
+        return [lanes.fma(builder, e, row, a) for e, a in zip(entries, sums, strict=True)]
+
+    for r, total in enumerate(counted_loop(builder, p, start, body)):
+        lanes.store(builder, total, out, I64(r))
+
+
+@tile  # type: ignore[untyped-decorator]
+def update_tile(_context: Any, bits: Any, width: Any, rows: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> Any:
+    """z[r, :] += Σⱼ x[r, j]·w[j, :] for ``rows`` rows at once, j < p with p ≥ 1."""
+
+    def generate(lanes: Lanes, rows: int, builder: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> None:
+        out = lanes.pointer(builder, z)
+        start = [lanes.load(builder, out, I64(r)) for r in range(rows)]
+        _row_sums(lanes, builder, start, x, stride, w, p, z)
+
+    return _emit((bits, width, rows), 5, generate)
+
+
+@tile  # type: ignore[untyped-decorator]
 def against_tile(_context: Any, bits: Any, width: Any, cols: Any, x: Any, stride: Any, t: Any, n: Any, g: Any) -> Any:
     """g[c, :] += Σᵢ x[i, c]·t[i, :] for ``cols`` columns at once."""
 
@@ -69,7 +87,7 @@ def against_tile(_context: Any, bits: Any, width: Any, cols: Any, x: Any, stride
     return _emit((bits, width, cols), 5, generate)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+@tile  # type: ignore[untyped-decorator]
 def softmax_block(
     _context: Any, bits: Any, width: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, peaks: Any, sums: Any
 ) -> Any:
@@ -113,7 +131,7 @@ def softmax_block(
     return _emit((bits, width), 8, generate)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+@tile  # type: ignore[untyped-decorator]
 def rank_one(_context: Any, bits: Any, width: Any, g: Any, step: Any, out: Any, n: Any) -> Any:
     """out[i, :] −= g[i]·step for n rows."""
 
@@ -131,43 +149,43 @@ def rank_one(_context: Any, bits: Any, width: Any, g: Any, step: Any, out: Any, 
     return _emit((bits, width), 4, generate)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def correct(_context: Any, bits: Any, width: Any, base: Any, left: Any, v: Any, m: Any, out: Any) -> Any:
-    """out = base + Σᵣ left[r, :]·v[r] over m ≥ 1 terms."""
+@tile  # type: ignore[untyped-decorator]
+def correct(_context: Any, bits: Any, width: Any, base: Any, left: Any, a: Any, v: Any, m: Any, out: Any) -> Any:
+    """out = base + Σᵣ left[r·a, :]·v[r] over m ≥ 1 terms that are ``a`` rows apart."""
 
-    def generate(lanes: Lanes, builder: Any, base: Any, left: Any, v: Any, m: Any, out: Any) -> None:
+    def generate(lanes: Lanes, builder: Any, base: Any, left: Any, a: Any, v: Any, m: Any, out: Any) -> None:
         terms, factors = lanes.pointer(builder, left), lanes.scalars(builder, v)
 
         def body(r: Any, sums: list[Any]) -> list[Any]:
             factor = lanes.splat(builder, builder.load(builder.gep(factors, [r])))
-            return [lanes.fma(builder, factor, lanes.load(builder, terms, r), sums[0])]
+            return [lanes.fma(builder, factor, lanes.load(builder, terms, builder.mul(r, a)), sums[0])]
 
         start = lanes.load(builder, lanes.pointer(builder, base), I64(0))
         lanes.store(builder, counted_loop(builder, m, [start], body)[0], lanes.pointer(builder, out), I64(0))
 
-    return _emit((bits, width), 5, generate)
+    return _emit((bits, width), 6, generate)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def project(_context: Any, bits: Any, width: Any, change: Any, right: Any, v: Any, m: Any) -> Any:
-    """v[r] += ⟨right[r, :], change⟩ for m ≥ 1 terms."""
+@tile  # type: ignore[untyped-decorator]
+def project(_context: Any, bits: Any, width: Any, change: Any, right: Any, a: Any, v: Any, m: Any) -> Any:
+    """v[r] += ⟨right[r·a, :], change⟩ for m ≥ 1 terms that are ``a`` rows apart."""
 
-    def generate(lanes: Lanes, builder: Any, change: Any, right: Any, v: Any, m: Any) -> None:
+    def generate(lanes: Lanes, builder: Any, change: Any, right: Any, a: Any, v: Any, m: Any) -> None:
         moved = lanes.load(builder, lanes.pointer(builder, change), I64(0))
         terms, out = lanes.pointer(builder, right), lanes.scalars(builder, v)
 
         def body(r: Any, _none: list[Any]) -> list[Any]:
-            total = lanes.sum(builder, builder.fmul(moved, lanes.load(builder, terms, r)))
+            total = lanes.sum(builder, builder.fmul(moved, lanes.load(builder, terms, builder.mul(r, a))))
             place = builder.gep(out, [r])
             builder.store(builder.fadd(builder.load(place), total), place)
             return []
 
         counted_loop(builder, m, [], body)
 
-    return _emit((bits, width), 4, generate)
+    return _emit((bits, width), 5, generate)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+@tile  # type: ignore[untyped-decorator]
 def axpy(_context: Any, bits: Any, width: Any, factors: Any, c: Any, rows: Any, out: Any) -> Any:
     """out −= factors[c]·rows[c, :]."""
 

@@ -35,10 +35,28 @@ def _drivers(bits: int, width: int) -> tuple[Callable[..., None], Callable[..., 
             rows = min(BLOCK, n - start)
             j = 0
             while j + 16 <= p:
-                against_tile(bits, width, 16, x + (start * stride + j) * size, stride, t + start * width * size, rows, g + j * width * size)
+                against_tile(
+                    bits,
+                    width,
+                    16,
+                    x + (start * stride + j) * size,
+                    stride,
+                    t + start * width * size,
+                    rows,
+                    g + j * width * size,
+                )
                 j += 16
             while j < p:
-                against_tile(bits, width, 1, x + (start * stride + j) * size, stride, t + start * width * size, rows, g + j * width * size)
+                against_tile(
+                    bits,
+                    width,
+                    1,
+                    x + (start * stride + j) * size,
+                    stride,
+                    t + start * width * size,
+                    rows,
+                    g + j * width * size,
+                )
                 j += 1
 
     return compiled(times_rows), compiled(against_rows)

@@ -38,13 +38,22 @@ class SoftmaxPass:
 def _driver(bits: int, width: int) -> Callable[..., None]:
     size = bits // 8
 
-    def rows(
-        z: int, b: int, y: int, w: int, t: int, weight: Any, peaks: Any, part: Any, total: Any, n: int
-    ) -> None:
+    def rows(z: int, b: int, y: int, w: int, t: int, weight: Any, peaks: Any, part: Any, total: Any, n: int) -> None:
         for start in range(0, n, CHUNK):
             m = min(CHUNK, n - start)
             offset = start * width * size
-            softmax_block(bits, width, z + offset, b, y + offset, w + start * size, m, t + offset, peaks.ctypes.data, part.ctypes.data)
+            softmax_block(
+                bits,
+                width,
+                z + offset,
+                b,
+                y + offset,
+                w + start * size,
+                m,
+                t + offset,
+                peaks.ctypes.data,
+                part.ctypes.data,
+            )
             for r in range(part.shape[0]):
                 for c in range(width):
                     total[1 + r, c] += part[r, c]

@@ -27,6 +27,10 @@ class Solver(ABC):
         """A new λ begins; forget what belonged to the last one."""
 
     @abstractmethod
+    def observe(self, point: Point) -> None:
+        """Learn from a certified point of this λ, whether the next step starts there or not."""
+
+    @abstractmethod
     def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
         """The next weights (p, k), their padded logits (n, width) without intercept, and a guess of the intercept; the
         same ones if no step improves."""

@@ -34,6 +34,9 @@ class Fista(Solver):
     def start(self, lambda_: float) -> None:
         self.lambda_, self.momentum, self.previous = lambda_, 1.0, None
 
+    def observe(self, point: Point) -> None:
+        pass
+
     def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
         W, b = point.coef, point.intercept
         previous = W if self.previous is None else self.previous

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from clearhead.glm.penalties import Penalty
 
-__all__ = ["Effort", "Model", "minimise"]
+__all__ = ["Effort", "Model", "minimise", "model_width"]
 
 WIDEST = 64  # outputs up to which coordinate descent keeps rows in vector registers
 
@@ -28,7 +28,8 @@ class Effort:
 class Model:
     """⟨−slope, Δ⟩ + ½⟨Δ, B Δ⟩ with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩, over ``features`` (a,).
 
-    ``gram`` (a, a); ``S`` (k, k); ``left``, ``right`` (a, m, k); ``slope`` (a, k).
+    ``gram`` (a, a); ``slope`` (a, k); ``S`` (width, width) and ``left``, ``right`` (m, a, width), padded to
+    `model_width`.
     """
 
     gram: Tensor
@@ -39,42 +40,49 @@ class Model:
     features: Tensor
 
 
+def model_width(outputs: int, device: torch.device) -> int:
+    """Columns that the model's arrays need: whole vector registers where coordinate descent is compiled."""
+    return -(-outputs // 8) * 8 if device.type == "cpu" and outputs <= WIDEST else outputs
+
+
 def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
     """Weights (a, k) that nearly minimise model + penalty, from ``start`` (a, k)."""
-    if start.device.type == "cpu" and start.shape[1] <= WIDEST:
+    if model.S.shape[0] > start.shape[1] or (start.device.type == "cpu" and start.shape[1] <= WIDEST):
         return _descend(model, start, penalty, lambda_, effort)
     return _accelerate(model, start, penalty, lambda_, effort)
 
 
 def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
-    from clearhead.glm.kernels.descent import entry_descent, row_descent
+    from clearhead.glm.kernels.descent import BLOCK, entry_descent, row_blocks, row_descent
 
     a, k = start.shape
-    width = -(-k // 8) * 8
-    left, right, S = _padded(model.left, width), _padded(model.right, width), _padded(_padded(model.S, width).T, width)
-    blocks = torch.einsum("a,ce->ace", model.gram.diagonal(), S) - torch.einsum("arc,are->ace", left, right)
-    floor = 1e-3 * model.gram.diagonal()[:, None] * S.diagonal()
-    blocks.diagonal(dim1=1, dim2=2).copy_(torch.maximum(blocks.diagonal(dim1=1, dim2=2), floor))
+    width, bits = model.S.shape[0], 8 * start.element_size()
+    blocks = torch.zeros(a, width, width, dtype=start.dtype)
+    diagonal = model.gram.diagonal().contiguous()
+    row_blocks(bits, width)(
+        diagonal.numpy(), model.S.numpy(), model.left.numpy(), model.right.numpy(), blocks.numpy(), k
+    )
+    curvature = blocks.diagonal(dim1=1, dim2=2)
+    curvature.copy_(torch.maximum(curvature, 1e-3 * diagonal[:, None] * model.S.diagonal()))
     if penalty.grouped:
         blocks[:, 0, 0] = blocks.abs().sum(2).amax(1)
     factors = penalty.weights(len(model.features), start, model.features)[:, 0]
     finite = torch.isfinite(factors)
     level = lambda_ * torch.where(finite, factors, torch.zeros_like(factors))
-    W = _padded(start, width).clone()
-    bits = 8 * start.element_size()
+    W = pad(start, (0, width - k)).contiguous() if width > k else start.clone()
     kernel = (row_descent if penalty.grouped else entry_descent)(bits, width)
-    scratch = np.zeros((3 + -(-left.shape[1] // width), width), W.numpy().dtype)
+    scratch = np.zeros((2 + BLOCK + -(-model.left.shape[0] // width), width), W.numpy().dtype)
     kernel(
         model.gram.numpy(),
-        (-S).contiguous().numpy(),
-        _padded(model.slope, width).clone().numpy(),
+        (-model.S).numpy(),
+        pad(model.slope, (0, width - k)).clone().numpy(),
         W.numpy(),
-        blocks.contiguous().numpy(),
-        left.contiguous().numpy(),
-        right.contiguous().numpy(),
+        blocks.numpy(),
+        model.left.numpy(),
+        model.right.numpy(),
         (level * penalty.l1_ratio).numpy(),
         (level * (1 - penalty.l1_ratio)).numpy(),
-        (finite & (model.gram.diagonal() > 0)).numpy(),
+        (finite & (diagonal > 0)).numpy(),
         scratch,
         penalty.nonnegative,
         k,
@@ -82,10 +90,6 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
         effort.tol,
     )
     return W[:, :k]
-
-
-def _padded(values: Tensor, width: int) -> Tensor:
-    return pad(values, (0, width - values.shape[-1])).contiguous()
 
 
 def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
@@ -109,5 +113,5 @@ def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, e
 
 
 def _apply(model: Model, delta: Tensor) -> Tensor:
-    weights = torch.einsum("arc,ac->r", model.right, delta)
-    return model.gram @ delta @ model.S - torch.einsum("arc,r->ac", model.left, weights)
+    weights = model.right.flatten(1) @ delta.flatten()
+    return model.gram @ delta @ model.S - (weights @ model.left.flatten(1)).view_as(delta)

@@ -6,17 +6,18 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.solvers.base import Solver
-from clearhead.glm.solvers.model import Effort, Model, minimise
+from clearhead.glm.solvers.model import Effort, Model, minimise, model_width
 from clearhead.glm.solvers.secant import SecantMemory
 
 __all__ = ["ProxNewton"]
 
-MEMORY = 12  # secant pairs
+MEMORY = 16  # secant pairs
 WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
 MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
 
@@ -32,6 +33,7 @@ class ProxNewton(Solver):
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
         super().__init__(problem, penalty, seed)
         self.lambda_ = 0.0
+        self.steps = 0
         self.memory = SecantMemory(MEMORY)
         self.known = torch.zeros(0, dtype=torch.int64, device=problem.device)  # features in the stored Gram matrix
         self.stored = torch.zeros(0, 0, dtype=problem.dtype, device=problem.device)
@@ -40,18 +42,19 @@ class ProxNewton(Solver):
         self.last: Point | None = None
 
     def start(self, lambda_: float) -> None:
-        self.lambda_, self.last = lambda_, None
+        self.lambda_, self.last, self.steps = lambda_, None, 0
         self.features = self.known[:0]
 
-    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
-        if self.last is not None:
-            change = (self.last.slope - point.slope).to(point.coef)
-            self.memory.add(point.coef - self.last.coef, change)
+    def observe(self, point: Point) -> None:
+        if self.last is not None and self.last is not point:
+            self.memory.add(self._pad(point.coef - self.last.coef), self._pad(self.last.slope - point.slope))
         self.last = point
+
+    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
         self._admit(point)
         if not len(self.features):
             return point.coef, point.logits, point.intercept
-        S = point.curvature.to(point.coef)
+        S = self._square(point.curvature)
         left, right = self.memory.correction(self.gram, self.features, S)
         start = point.coef[self.features]
         model = Model(self.gram, S, left, right, point.slope[self.features].to(start), self.features)
@@ -60,11 +63,22 @@ class ProxNewton(Solver):
         delta[self.features] = target - start
         return self._search(point, delta)
 
+    def _pad(self, values: Tensor) -> Tensor:
+        """(…, k) to the model's width, in compute precision."""
+        k = values.shape[1]
+        return pad(values.to(self.problem.dtype), (0, model_width(k, values.device) - k)).contiguous()
+
+    def _square(self, values: Tensor) -> Tensor:
+        extra = model_width(len(values), values.device) - len(values)
+        return pad(values.to(self.problem.dtype), (0, extra, 0, extra)).contiguous()
+
     def _effort(self) -> Effort:
-        """Inner sweeps worth about as much time as the outer products."""
+        """Inner sweeps worth about as much time as the outer products, more of them the longer a λ takes."""
         n, p = self.problem.design.shape
-        sweeps = n * p / (2 * len(self.features) ** 2)
-        return Effort(int(min(max(sweeps, 10), 200)), 0.02)
+        a = len(self.features)
+        sweeps = max(n * p / (2 * a**2), 4000 / a, 10) * 1.2**self.steps
+        self.steps += 1
+        return Effort(int(min(sweeps, 300)), 0.01)
 
     def _admit(self, point: Point) -> None:
         """Choose the working set at the first step of a λ; let violators in afterwards."""

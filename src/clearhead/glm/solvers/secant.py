@@ -41,26 +41,29 @@ class SecantMemory:
         self._through_gram = []
 
     def correction(self, gram: Tensor, features: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
-        """(L, R), each (a, m, width), with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩ on the listed features.
+        """(L, R), each (m, a, width), with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩ on the listed features.
 
         ``gram`` (a, a) is their Gram matrix and S (width, width) the mean curvature.
         """
         if not self.steps:
-            empty = torch.zeros(len(features), 1, S.shape[0], dtype=gram.dtype, device=gram.device)
+            empty = torch.zeros(1, len(features), S.shape[0], dtype=gram.dtype, device=gram.device)
             return empty, empty.clone()
-        steps = torch.stack([s[features] for s in self.steps])
-        changes = torch.stack([y[features] for y in self.changes])
+        steps = torch.stack(self.steps)[:, features]
+        changes = torch.stack(self.changes)[:, features]
         for s in steps[len(self._through_gram) :]:
             self._through_gram.append(gram @ s)
         modelled = torch.stack(self._through_gram) @ S
-        middle = self._middle(steps, modelled, changes)
-        terms = torch.cat([modelled, changes]).permute(1, 0, 2).contiguous()
-        return terms, torch.einsum("amw,mr->arw", terms, middle.to(terms)).contiguous()
+        middle = self._middle(steps, modelled, changes).to(steps)
+        left = torch.cat([modelled, changes])
+        return left, (middle @ left.flatten(1)).view_as(left)
 
     def _middle(self, steps: Tensor, modelled: Tensor, changes: Tensor) -> Tensor:
         """M⁻¹ (2m, 2m) in float64."""
-        s, b, y = (t.flatten(1).double() for t in (steps, modelled, changes))
-        inner, mixed = s @ b.T, s @ y.T
+        s, b, y = (t.flatten(1) for t in (steps, modelled, changes))
+        inner, mixed = (s @ b.T).double(), (s @ y.T).double()
         lower, diagonal = torch.tril(mixed, -1), torch.diag(mixed.diagonal())
         whole = torch.cat([torch.cat([inner, lower], 1), torch.cat([lower.T, -diagonal], 1)], 0)
-        return torch.linalg.pinv((whole + whole.T) / 2, rtol=1e-12)
+        scale = whole.diagonal().abs().clamp(min=1e-300).rsqrt()
+        balanced = scale[:, None] * (whole + whole.T) / 2 * scale
+        inverse: Tensor = torch.linalg.pinv(balanced, rtol=1e-10, hermitian=True)
+        return scale[:, None] * inverse * scale
