@@ -129,7 +129,7 @@ def methods(study: Study, rules: Rules, quality: Quality, people: int) -> str:
         f"majority of its answers weighted by {rules.weight} (0-3); where all weights are zero, "
         f"{'heads are counted' if rules.all_zero == 'equal' else 'the task is dropped'}; ties: {rules.ties}. Intervals "
         f"are 95 % intervals of a bootstrap over {unit}, widened by a jackknife estimate of the variance that shared "
-        "annotators add; p values are from sign-flip permutation tests paired by the same (of labels, under six pairs). "
+        "annotators add; p values are from sign-flip permutation tests paired by the same (labels, under six pairs). "
         f"Settings of the tasks: {', '.join(f'{k} = {v}' for k, v in study.settings.items())}. Rules: {asdict(rules)}."
     )
 
