@@ -19,6 +19,8 @@ from clearhead.report.bundle import Bundle, Explanation, Head
 from clearhead.report.page import write_report
 from clearhead.report.removals import removals
 
+from .kinds import KINDS
+
 pytestmark = pytest.mark.browser
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -429,3 +431,24 @@ def test_a_missing_shard_is_said(browser: Any, digits: Bundle, tmp_path: Path) -
     page.wait_for_selector("[role=alert]")
     assert "examples.0.js" in page.locator("[role=alert]").inner_text()
     page.close()
+
+
+def test_findings_of_every_kind_are_drawn(visitor: Visitor, full: Bundle, tmp_path: Path) -> None:
+    index = write_report(replace(full, findings=KINDS), tmp_path)
+    page = visitor.open(index, "#/findings")
+    assert page.locator(".finding-list li").count() == len(KINDS)
+    for number, finding in enumerate(KINDS):
+        page = visitor.open(index, f"#/finding/{number}")
+        assert page.locator("main h1").inner_text() == finding.title
+        assert page.locator("main table").count() >= len(finding.tables)
+    drawn = {"suspects": ".feature-row .thumb", "spurious": ".two-strips .thumb", "counterfactual_text": ".quote ins"}
+    drawn |= {"ordering": ".weight-path", "repair": ".estimate", "confusion": ".dots", "label_tradeoff": ".series"}
+    for kind, what in drawn.items():
+        page = visitor.open(index, f"#/finding/{[f.kind for f in KINDS].index(kind)}")
+        assert page.locator(what).count() > 0, kind
+    page = visitor.open(index, "#/feature/21")
+    assert page.locator("text=lovely").count() == 1
+    assert page.locator("text=About suspects").count() == 1
+    page.keyboard.press("/")
+    page.keyboard.type("drear")
+    page.wait_for_selector("#hits li >> text=dreary")

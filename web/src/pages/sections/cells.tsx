@@ -6,7 +6,9 @@ import type { Scalar } from "../../model/types";
 import { plain } from "../../ui/Table";
 import { Thumb } from "../../ui/Thumb";
 
-const FEATURE = /(^|_)(features?|feature_id)$/;
+// Numbers are features only where a column says nothing else: `features` and `errors_with_feature` are counts.
+const FEATURE = /^(feature|feature_id|other)$/;
+const FEATURE_NAME = /(^|_)(features?|other)$/;
 const CLASS = /^(class|truth|true|label|target|predicted|prediction|class_[ab12]|.*_class|first|second|from|to)$/;
 const ROW = /^(rows?|examples)$|_rows?$|^rows_/;
 
@@ -35,7 +37,14 @@ export function FeatureLink({ id }: { id: number }) {
 
 export function cellOf(column: string, value: Scalar | undefined): ComponentChildren {
   if (FEATURE.test(column) && whole(value) && most(value) < info().n_features) return each(value, (id) => <FeatureLink id={id} />);
-  if (FEATURE.test(column) && typeof value === "string" && idOf(value) >= 0) return <FeatureLink id={idOf(value)} />;
+  if (FEATURE_NAME.test(column) && allFeatures(value))
+    return (
+      <span class="cell-list">
+        {[value].flat().map((name) => (
+          <FeatureLink key={name} id={idOf(name as string)} />
+        ))}
+      </span>
+    );
   if (CLASS.test(column) && whole(value) && most(value) < info().classes.length)
     return each(value, (c) => (
       <a href={link("class", [c])} dir="auto">
@@ -51,6 +60,11 @@ export function cellOf(column: string, value: Scalar | undefined): ComponentChil
   if (ROW.test(column) && whole(value)) return each(value, (row) => <RowCell row={row} />);
   const text = plain(column, value);
   return typeof value === "string" ? <span dir="auto">{text}</span> : text;
+}
+
+function allFeatures(value: Scalar | undefined): boolean {
+  const names = [value].flat();
+  return names.length > 0 && names.every((name) => typeof name === "string" && idOf(name) >= 0);
 }
 
 /** Cells of a finding that counts rows of its own: their numbers stay numbers. */
