@@ -124,11 +124,14 @@ function Interval({ v }: { v: EstimateData }) {
   );
 }
 
+/** Kinds whose own section draws what their tables estimate. */
+const DRAWN = new Set(["repair", "tradeoff", "ordering"]);
+
 function FindingTable({ data, name }: { data: FindingData; name: string }) {
   const sheet = sheetOf(data, name);
   return (
     <Section title={name.replaceAll("_", " ")}>
-      <AutoChart data={data} name={name} />
+      {!DRAWN.has(data.kind.replace(/^label_/, "")) && <AutoChart data={data} name={name} />}
       <Figure
         name={`${data.kind}-${name}`}
         title={plural(sheet.rows.length, "row")}

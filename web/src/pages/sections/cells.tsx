@@ -9,7 +9,8 @@ import { Thumb } from "../../ui/Thumb";
 // Numbers are features only where a column says nothing else: `features` and `errors_with_feature` are counts.
 const FEATURE = /^(feature|feature_id|other)$/;
 const FEATURE_NAME = /(^|_)(features?|other)$/;
-const CLASS = /^(class|truth|true|label|target|predicted|prediction|class_[ab12]|.*_class|first|second|from|to)$/;
+const CLASS = /^(class|truth|predicted|prediction|target|class_[ab12])$/;
+const CLASS_NAME = /^(class|truth|predicted|prediction|target|label|class_[ab12]|.*_class|first|second|from|to|without_top)$/;
 const ROW = /^(rows?|examples)$|_rows?$|^rows_/;
 
 /** Where a row of the feature table lies among the shipped examples, or −1. */
@@ -51,7 +52,7 @@ export function cellOf(column: string, value: Scalar | undefined): ComponentChil
         {className(c)}
       </a>
     ));
-  if (CLASS.test(column) && typeof value === "string" && info().classes.includes(value))
+  if (CLASS_NAME.test(column) && typeof value === "string" && info().classes.includes(value))
     return (
       <a href={link("class", [info().classes.indexOf(value)])} dir="auto">
         {value}
