@@ -3,7 +3,8 @@
     python benchmarks/explain_robust.py [--out runs/explain/robust] [--steps 256]
 
 Writes one picture: a row a network and a way, a column the feature of largest weight of each class, and prints what the
-automatic choice measured and how far each way drives the features.
+automatic choice measured and how far each way drives the features. A cell is left grey where noise did not move the
+feature, so that its picture began at a photograph and still shows it.
 """
 
 from __future__ import annotations
@@ -71,7 +72,14 @@ def main() -> None:
             figures = {key: value for key, value in finding.numbers.items() if key != "pictures"}
             print(json.dumps({"network": name, "asked": mode, **figures, "z": reached.mean(), "best": best.mean()}))
             if mode != "auto":
-                tiles = [np.array(Image.open(given.out / finding.media[f"{j}+"]).convert("RGB")) for j in features]
+                columns = finding.tables["visualization"].columns
+                start = dict(zip(columns["feature"], columns["start"], strict=True))
+                tiles = [
+                    np.array(Image.open(given.out / finding.media[f"{j}+"]).convert("RGB"))
+                    if start[j] == "noise"
+                    else np.full((160, 160, 3), 235, np.uint8)
+                    for j in features
+                ]
                 rows.append(strip(tiles))
     gap = np.full((8, rows[0].shape[1], 3), 255, np.uint8)
     save_png(given.out / "robust.png", np.concatenate([part for row in rows for part in (row, gap)][:-1]))

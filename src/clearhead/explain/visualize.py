@@ -212,7 +212,10 @@ def _caveats(table: Table, mode: str) -> tuple[str, ...]:
     from_images = list(table.columns["start"]).count("image")
     notes = ["A synthesised picture shows one way to drive a feature, not every way."]
     if from_images:
-        notes.append(f"{from_images} pictures began at an image of the data, because noise did not move their feature.")
+        notes.append(
+            f"{from_images} pictures began at an image of the data, because noise did not move their feature; "
+            "they still show parts of that image."
+        )
     if mode == "standard":
         notes.append(
             "The network is not adversarially robust: its gradients also follow patterns that people do not see."
