@@ -215,10 +215,12 @@ class Causal(nn.Module):
     def forward(self, input_ids, attention_mask):
         logits = self.score(self.embed(input_ids).cumsum(1))
         last = attention_mask.sum(1) - 1
+        if self.which == "masked mean":
+            return (logits * attention_mask[..., None]).sum(1) / (last + 1)[:, None]
         return logits[:, 0] if self.which == "first" else logits[torch.arange(len(last)), last]
 
 
-@pytest.mark.parametrize("which", ["first", "last"])
+@pytest.mark.parametrize("which", ["masked mean", "first", "last"])
 def test_a_head_on_every_token(which):
     def tokens(texts):
         lengths = torch.tensor([len(t) % 5 + 1 for t in texts])

@@ -36,7 +36,8 @@ class Backbone:
     class_names : names of the network's own classes ([] if unknown).
     key : content key of weights, layers and preprocessing.
     source : the spec it was loaded from.
-    tokens : which token's vector the feature is where the head sees several: "mean", "first" or "last".
+    tokens : which token's vector the feature is where the head sees several: "mean",
+        "masked mean", "first" or "last".
     """
 
     def __init__(

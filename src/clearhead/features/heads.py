@@ -24,7 +24,7 @@ class Candidate:
     """A linear layer with one output a class: its path, its input f, and how far W·f + b is from the logits.
 
     ``error`` is max |W·f + b − logits| / max |logits|; infinite if the shapes do not fit, and ``note`` says why.
-    ``tokens`` says which token's vector is f where the layer sees several: "mean", "first" or "last".
+    ``tokens`` says which token's vector is f where the layer sees several: "mean", "masked mean", "first" or "last".
     """
 
     layer: str
@@ -107,28 +107,36 @@ def _remember(seen: dict[str, Tensor], name: str, value: Any) -> None:
         seen[name] = value
 
 
-TOKENS = ("mean", "first", "last")
+TOKENS = ("mean", "masked mean", "first", "last")
 
 
 def pooled(value: Tensor, kernel: tuple[int, ...] = (), *, tokens: str = "mean", inputs: Any = None) -> Tensor:
     """(n, p) from a layer's value.
 
     A map (n, p, h, w) becomes its mean, which a linear layer commutes with (or is flattened, where one ``kernel``
-    covers it whole); tokens (n, t, p) become their mean, the first, or the last that ``inputs`` does not mask.
+    covers it whole); tokens (n, t, p) become their mean, that of those that ``inputs`` does not mask, the first, or the
+    last that is not masked.
     """
     if value.ndim == 4:
         return value.flatten(1) if tuple(value.shape[2:]) == kernel else value.mean((2, 3))
     if value.ndim != 3 or tokens == "mean":
         return value.mean(1) if value.ndim == 3 else value
-    return value[:, 0] if tokens == "first" else value[torch.arange(len(value)), _last_token(value, inputs)]
+    if tokens == "first":
+        return value[:, 0]
+    mask = _mask(value, inputs)
+    if tokens == "masked mean":
+        weight = mask.unsqueeze(-1).to(value.dtype)
+        return (value * weight).sum(1) / weight.sum(1).clamp(min=1)
+    last = (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).argmax(1)
+    return value[torch.arange(len(value), device=mask.device), last]
 
 
-def _last_token(value: Tensor, inputs: Any) -> Tensor:
+def _mask(value: Tensor, inputs: Any) -> Tensor:
     mask = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
-    if mask is None:
-        return torch.full((len(value),), value.shape[1] - 1, device=value.device)
-    place: Tensor = mask.to(value.device) * torch.arange(1, mask.shape[1] + 1, device=value.device)
-    return place.argmax(1)
+    if mask is None or mask.shape != value.shape[:2]:
+        return torch.ones(value.shape[:2], dtype=torch.int64, device=value.device)
+    masked: Tensor = mask.to(value.device)
+    return masked
 
 
 def matrix_of(module: nn.Module) -> tuple[Tensor, Tensor | None]:
