@@ -16,19 +16,27 @@ def edit(
     run: Annotated[Path, Parameter(help="The run folder.")],
     /,
     *,
-    edits: Annotated[Path, Parameter(help="edits.json, written by hand or downloaded from the report's page.")],
+    edits: Annotated[Path | None, Parameter(help="edits.json, by hand or downloaded from the report's page.")] = None,
+    suggested: Annotated[bool, Parameter(negative="", help="The repair that debug --suspects suggested.")] = False,
     out: Annotated[Path | None, Parameter(help="The new run folder. [default: RUN-edited]")] = None,
     refit: Annotated[bool, Parameter(negative="", help="Fit the remaining weights again, certified.")] = False,
     allow_empty: Annotated[bool, Parameter(negative="", help="Let a class lose all its features.")] = False,
     output: Output | None = None,
 ) -> None:
     """Apply edits to the head of a run and write a new run that its report compares with the old one."""
+    from clearhead.core.errors import SettingError
     from clearhead.head import read_edits
     from clearhead.runs.run import Run
 
     output = output or Output()
     target = out or run.with_name(f"{run.name}-edited")
-    new = Run(run, progress=output.progress()).edit(read_edits(edits), target, refit=refit, allow_empty=allow_empty)
+    job = Run(run, progress=output.progress())
+    if suggested == (edits is not None):
+        raise SettingError("one source of edits is needed", fix="pass either --edits FILE or --suggested")
+    if edits is None:
+        new = job.mend(target)
+    else:
+        new = job.edit(read_edits(edits), target, refit=refit, allow_empty=allow_empty)
     found = {f.kind: f for f in new.findings}
     sentence = found["repair"].sentence if "repair" in found else "The head was edited."
     page = str(new.report())

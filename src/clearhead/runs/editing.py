@@ -20,7 +20,7 @@ from clearhead.runs.analyses import PARTS
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["edit"]
+__all__ = ["derive", "edit"]
 
 SHARED = ("features", "path", "dense")
 
@@ -31,13 +31,18 @@ def edit(run: Run, edits: Sequence[Edit], out: Path, *, refit: bool = False, all
     ``refit`` fits the remaining weights again at the same λ with the removed features excluded, certified as ever.
     `InputError` names an edit that cannot be done; `SettingError` if ``out`` already holds a run.
     """
-    from clearhead.runs.run import Run
-
-    if (out / "manifest.json").exists():
-        raise SettingError(f"{out} already holds a run", fix="choose another --out")
     if not edits:
         raise SettingError("there is nothing to edit", got="an empty list of edits")
+    _check_free(out)
     after = _refitted(run, edits) if refit else edited(run.head, edits, allow_empty=allow_empty)
+    return derive(run, after, edits, out, refitted=refit)
+
+
+def derive(run: Run, after: SparseHead, edits: Sequence[Edit], out: Path, *, refitted: bool) -> Run:
+    """A new run at ``out`` with this head in place of the run's own, and the proof of what that does."""
+    from clearhead.runs.run import Run
+
+    _check_free(out)
     _copy(run, out)
     after.save(out / "head")
     write_edits(out / "edits.json", edits)
@@ -46,9 +51,16 @@ def edit(run: Run, edits: Sequence[Edit], out: Path, *, refit: bool = False, all
         new.record.data["steps"][step] = run.record.data["steps"][step]
     new.record.data["steps"]["select"] = {"key": content_key(after.weight), "seconds": 0.0, "at": "edited"}
     new.record.note(**run.record.facts, edited_from=str(run.folder.resolve()))
-    for finding in _proof(run, after, edits, refit):
+    for finding in _proof(run, after, edits, refitted):
         finding.save(out / "findings" / f"{finding.kind}.json")
+    if (run.folder / "findings" / "suspects.json").exists():
+        shutil.copy2(run.folder / "findings" / "suspects.json", out / "findings" / "suspects.json")
     return new
+
+
+def _check_free(out: Path) -> None:
+    if (out / "manifest.json").exists():
+        raise SettingError(f"{out} already holds a run", fix="choose another --out")
 
 
 def _refitted(run: Run, edits: Sequence[Edit]) -> SparseHead:

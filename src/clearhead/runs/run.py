@@ -15,7 +15,7 @@ from clearhead.features.split import Split
 from clearhead.features.table import FeatureTable
 from clearhead.glm.solution import RegularizationPath, Solution
 from clearhead.head import Edit, SparseHead
-from clearhead.runs import analyses, answer, choosing, editing, explaining, fitting, paging, sources
+from clearhead.runs import analyses, answer, choosing, editing, explaining, fitting, paging, sources, suspecting
 from clearhead.runs.config import RunConfig
 from clearhead.runs.explaining import ExplainSettings
 from clearhead.runs.record import Record
@@ -109,6 +109,19 @@ class Run:
         """A new run at ``out`` with edits applied to this one's head (``refit=True``: the rest fitted again)."""
         self._needs("select")
         return editing.edit(self, edits, Path(out), **options)
+
+    def suspect(self, model: str | None = None) -> Finding:
+        """Which features follow the surroundings rather than the object; `mend` applies the repair it suggests."""
+        self._needs("select")
+        with self._writing():
+            finding, _ = suspecting.suspect(self, model=model)
+        self._forget("findings")
+        return finding
+
+    def mend(self, out: Path | str) -> Run:
+        """A new run at ``out`` with the suggested repair: features removed, the rest fitted again, the proof."""
+        head, edits = suspecting.suggested(self)
+        return editing.derive(self, head, edits, Path(out), refitted=True)
 
     def predict(self, inputs: list[Any]) -> list[dict[str, Any]]:
         """What the sparse head and the network say about new images (paths or PIL images) or texts."""
