@@ -74,6 +74,7 @@ def solve(
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
     info = {"seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
+    info |= {f"{name}_stop_epoch": float(epoch) for name, epoch in solver.stopped.items()}
     return _solution(problem, best, dual, lambda_, status, iteration, info)
 
 

@@ -6,10 +6,11 @@ from clearhead.core.errors import SettingError
 from clearhead.glm.solvers.base import Solver
 from clearhead.glm.solvers.fista import Fista
 from clearhead.glm.solvers.prox_newton import ProxNewton
+from clearhead.glm.solvers.saga import Saga
 
-__all__ = ["Fista", "ProxNewton", "Solver", "make_solver"]
+__all__ = ["Fista", "ProxNewton", "Saga", "Solver", "make_solver"]
 
-SOLVERS: dict[str, type[Solver]] = {"prox_newton": ProxNewton, "fista": Fista}
+SOLVERS: dict[str, type[Solver]] = {"prox_newton": ProxNewton, "saga": Saga, "fista": Fista}
 
 
 def make_solver(name: str) -> type[Solver]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
@@ -18,6 +19,7 @@ class Solver(ABC):
     """Lives for a whole path, so that what it learns about the data (a Gram matrix, a step size) is kept."""
 
     name: ClassVar[str]
+    stopped: Mapping[str, int] = {}  # rules of the solver's own that would have stopped it: name → epoch
 
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
         self.problem, self.penalty, self.seed = problem, penalty, seed

@@ -1,0 +1,64 @@
+"""The certificate never lies: for any weights, optimal or not, objective − optimum ≤ gap, and gap ≥ 0."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.glm.members import LOSSES, PENALTIES, data
+
+from clearhead.core.seeds import torch_generator
+from clearhead.glm import fit_path
+from clearhead.glm.certificate import certify
+from clearhead.glm.losses import Loss
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.problem import Problem
+
+
+@pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
+@pytest.mark.parametrize(("loss", "target"), LOSSES.values(), ids=LOSSES)
+def test_gap_bounds_the_suboptimality_of_any_point(loss: Loss, target, penalty: Penalty) -> None:  # type: ignore[no-untyped-def]
+    X, scores = data(n=40, p=8)
+    problem = Problem.build(X, target(scores), loss)
+    lambda_ = 0.2 * penalty.lambda_max(problem.null[2])
+    best = fit_path(X, target(scores), loss=loss, penalty=penalty, lambdas=[lambda_], tol=1e-10)[0]
+
+    @settings(max_examples=25)
+    @given(st.integers(0, 10**6), st.floats(1e-8, 3.0), st.booleans())
+    def check(seed: int, size: float, around: bool) -> None:
+        noise = torch.randn(best.coef.shape, generator=torch_generator(seed, "point"), dtype=torch.float64)
+        coef = size * noise + (best.coef if around else 0.0)
+        coef = coef.clamp(min=0) if penalty.nonnegative else coef
+        point = certify(problem, penalty, lambda_, coef, problem.logits(coef), best.intercept)
+        gap = point.objective - point.dual
+        assert gap >= 0
+        assert point.objective - best.objective <= gap + 1e-9
+        assert point.objective >= best.objective - 1e-9
+
+    check()
+
+
+def test_the_intercept_is_exact_so_the_dual_point_is_feasible() -> None:
+    X, scores = data()
+    problem = Problem.build(X, scores.argmax(1), LOSSES["multinomial"][0])
+    coef = 0.3 * torch.ones(X.shape[1], 3, dtype=torch.float64)
+    logits = problem.logits(coef)
+    intercept, fit = problem.solve_intercept(logits, torch.full((3,), 5.0, dtype=torch.float64))
+    assert float(fit.theta_mean.abs().max()) < 1e-12
+    probabilities = (logits[:, :3] + intercept).softmax(1)
+    torch.testing.assert_close(probabilities.mean(0), problem.target_mean)
+
+
+def test_an_infeasible_residual_is_mixed_not_centred() -> None:
+    """With a wrong intercept the bound must still hold; centring would claim too small a gap."""
+    X, scores = data()
+    loss, penalty = LOSSES["multinomial"][0], PENALTIES["elastic net"]
+    problem = Problem.build(X, scores.argmax(1), loss)
+    mean = torch.tensor([0.3, -0.1, -0.2], dtype=torch.float64)
+    mix, share = loss.balance(mean * 0.2, problem.target_mean)
+    assert 0 < mix < 1
+    assert bool((share >= 0).all())
+    assert float(share.sum()) == pytest.approx(1.0)
+    torch.testing.assert_close((1 - mix) * mean * 0.2 + mix * (problem.target_mean - share), torch.zeros(3).double())
+    assert penalty.conjugate(torch.zeros(1, 3), 0.1) == 0
