@@ -40,8 +40,12 @@ class Evidence:
 
     @property
     def excess(self) -> Tensor:
-        """(p, K) |correlation with the cue| − |correlation with the label|, times how much of the cue is known."""
-        return (self.cue.abs() - self.label.abs()) * self.known
+        """(p, K) |correlation with the cue| − |correlation with the label|; if positive, times what is known of it.
+
+        Shrinking only what is positive keeps an unknown cue from ranking above a known and harmless one.
+        """
+        excess = self.cue.abs() - self.label.abs()
+        return torch.where(excess > 0, excess * self.known, excess)
 
     @property
     def known(self) -> Tensor:

@@ -23,22 +23,17 @@ SOURCES = {
 
 
 def suspicion(head: SparseHead, evidence: Evidence, *, also: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """(p,) score of each feature and (p,) class where it is reached; −inf for features that are no candidates.
+    """(p,) score of each feature and (p,) class whose cue it follows; −inf for features that are no candidates.
 
     Candidates are the features that the head uses and those numbered in ``also``: idle now, but next in line (such as
-    those of the denser heads of the path). The score is the largest, over the classes for which a feature is used in
-    the direction of the cue (any class for an idle one), of |correlation with the cue| − |correlation with the label|,
-    times how well the class's cue is known.
+    those of the denser heads of the path). The score is the largest, over classes, of |correlation with the class's
+    cue| − |correlation with its label|, shrunk by how well that cue is known. The feature may have no weight for that
+    class: a mark of one class also speaks against the others.
     """
-    weights = head.class_weights().to(evidence.cue)
-    used = (weights != 0).any(1)
-    candidate = used.clone()
+    candidate = (head.weight != 0).any(1)
     if also is not None:
         candidate[also] = True
-    follows = (weights * evidence.cue > 0) | ~used[:, None]
-    best, class_ = torch.where(follows, evidence.excess, torch.full_like(evidence.excess, -math.inf)).max(1)
-    # Used, but nowhere in the cue's direction: below every other candidate.
-    best = torch.where(torch.isinf(best), torch.full_like(best, -1.0), best)
+    best, class_ = evidence.excess.max(1)
     return torch.where(candidate, best, torch.full_like(best, -math.inf)), class_
 
 
