@@ -111,6 +111,7 @@ def test_any_preprocessing_is_undone():
     view = PictureView.of(backbone, image)
     expected = torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
     assert torch.allclose(view.picture(image), expected, atol=1e-6)
+    assert view.picture(image, (20, 30)).shape == (3, 20, 30)
     direct = backbone.features(image_preprocess([image]))
     assert torch.allclose(view.features(view.picture(image)[None]), direct, atol=1e-5)
 

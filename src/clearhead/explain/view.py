@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from clearhead.core.errors import ModelError
 from clearhead.features.backbone import Backbone
@@ -52,10 +53,13 @@ class PictureView:
             )
         return cls(backbone, (int(h), int(w)), low, high - low)
 
-    def picture(self, image: Image.Image) -> Tensor:
-        """(3, h, w) in [0, 1]: the image as the network sees it."""
-        pixels = _pixels(self.backbone.preprocess([image]))[0].float().cpu()
-        return ((pixels - self._low(pixels)) / self._span(pixels)).clamp(0.0, 1.0)
+    def picture(self, image: Image.Image, size: tuple[int, int] | None = None) -> Tensor:
+        """(3, h, w) in [0, 1]: the image as the network sees it, resampled to ``size`` if one is given."""
+        pixels = _pixels(self.backbone.preprocess([image])).float().cpu()
+        picture = ((pixels - self._low(pixels)) / self._span(pixels)).clamp(0.0, 1.0)
+        if size is not None and tuple(picture.shape[2:]) != size:
+            picture = interpolate(picture, size, mode="bilinear", align_corners=False, antialias=True)
+        return picture[0]
 
     def features(self, pictures: Tensor) -> Tensor:
         """(n, 3, h, w) pictures in [0, 1] → (n, p) deep features; differentiable."""

@@ -105,7 +105,7 @@ def _measure(subject: Subject, view: PictureView, run: Path | str, options: Visu
         "sensitivity.json"
     )
     if not path.is_file():
-        pictures = torch.stack([view.picture(examples[int(row)]) for row in rows])
+        pictures = torch.stack([view.picture(examples[int(row)], view.size) for row in rows])
         write_json(path, asdict(measure_sensitivity(view.features, pictures, subject.head.scale)))
     return Sensitivity(**read_json(path))
 
@@ -156,8 +156,7 @@ def _ascended(
 def _best_images(subject: Subject, view: PictureView, wanted: Sequence[Direction], size: tuple[int, int]) -> Tensor:
     _, examples = subject.network("image")
     rows = exemplar_rows(subject, wanted, 1, 0)
-    pictures = torch.stack([view.picture(examples[int(rows[d][0])]) for d in wanted])
-    return torch.nn.functional.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)
+    return torch.stack([view.picture(examples[int(rows[d][0])], size) for d in wanted])
 
 
 def _table(subject: Subject, wanted: Sequence[Direction], shelf: Shelf, seed: int) -> Table:
