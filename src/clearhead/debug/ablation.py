@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clearhead.core.errors import SettingError
 from clearhead.core.finding import Estimate, Finding, Table
-from clearhead.debug.inputs import agreement, class_numbers, predicted
+from clearhead.debug.inputs import agreement, class_numbers, never_predicted, predicted
 from clearhead.head import SparseHead
 
 __all__ = ["ablation", "strongest"]
@@ -33,11 +33,15 @@ def ablation(heads: Mapping[str, SparseHead], features: Any, labels: Any, *, k: 
     target = class_numbers(labels)
     rows: list[dict[str, Any]] = []
     numbers: dict[str, Estimate] = {}
+    silent: list[str] = []
     for name, head in heads.items():
         top = strongest(head.weight, k)
         variants = {"all": head.weight, "top_k": head.weight * top, "rest": head.weight * ~top}
         for variant, weight in variants.items():
-            e = agreement(predicted(head.with_weight(weight), features), target, f"{name} {variant}")
+            guess = predicted(head.with_weight(weight), features)
+            e = agreement(guess, target, f"{name} {variant}")
+            never = never_predicted(head, guess, target)
+            silent += [f"{name}, {variant}: {never}"] if never else []
             numbers[f"{name}_{variant}"] = e
             kept = int((weight != 0).sum())
             rows.append(
@@ -53,6 +57,7 @@ def ablation(heads: Mapping[str, SparseHead], features: Any, labels: Any, *, k: 
         caveats=(
             "The intercept stays in every variant, and a feature left out counts as its training mean.",
             "The three columns of one head share the same rows; their intervals are each one's alone.",
+            *silent,
         ),
         settings={"k": k},
     )

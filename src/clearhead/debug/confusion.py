@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.core.seeds import numpy_generator
-from clearhead.debug.inputs import class_numbers, predicted
+from clearhead.debug.inputs import class_numbers, never_predicted, predicted
 from clearhead.debug.intervals import correlation, permutation_p
 from clearhead.head import SparseHead
 
@@ -75,7 +75,7 @@ def confusion(
             "features": _features_table(head, pairs, ranked[:top]),
             "matrix": _matrix(head, pairs),
         },
-        caveats=_caveats(head, pairs, guess.numpy()),
+        caveats=_caveats(head, pairs, never_predicted(head, guess, target)),
         settings={"permutations": permutations, "seed": seed, "top": top},
     )
 
@@ -209,13 +209,9 @@ def _sentence(r: Estimate, p: float | None, n: int) -> str:
     )
 
 
-def _caveats(head: SparseHead, pairs: _Pairs, guess: NDArray[np.int64]) -> tuple[str, ...]:
+def _caveats(head: SparseHead, pairs: _Pairs, never: str | None) -> tuple[str, ...]:
     caveats = ["A shared feature need not cause the confusion: similar classes share features and are confused."]
     absent = head.n_classes - len(pairs.classes)
     if absent:
         caveats.append(f"{absent} of {head.n_classes} classes have no rows here and are left out.")
-    never = [head.class_names[c] for c in pairs.classes if c not in set(guess.tolist())]
-    if never:
-        more = " …" if len(never) > 5 else ""
-        caveats.append(f"Never predicted on these rows: {', '.join(never[:5])}{more}.")
-    return tuple(caveats)
+    return tuple(caveats + ([never] if never else []))

@@ -16,7 +16,7 @@ from clearhead.core.rows import as_rows
 from clearhead.debug.intervals import proportion
 from clearhead.head import SparseHead
 
-__all__ = ["Part", "agreement", "class_numbers", "estimates_table", "label_head", "predicted"]
+__all__ = ["Part", "agreement", "class_numbers", "estimates_table", "label_head", "never_predicted", "predicted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,15 @@ def predicted(head: SparseHead, features: Any) -> Tensor:
     """(n,) class numbers that a head predicts, block by block."""
     rows = as_rows(features)
     return class_numbers(torch.cat([head.predict(block.float()).cpu() for _, block in rows.blocks()]), "predictions")
+
+
+def never_predicted(head: SparseHead, guess: Tensor, target: Tensor) -> str | None:
+    """A caveat that names the classes which have rows but are never predicted; None if there are none."""
+    missing = sorted(set(target.tolist()) - set(guess.tolist()))
+    if not missing:
+        return None
+    names = ", ".join(head.class_names[c] for c in missing[:5])
+    return f"Never predicted on these rows: {names}{' …' if len(missing) > 5 else ''}."
 
 
 def label_head(head: SparseHead, label: int | str) -> SparseHead:

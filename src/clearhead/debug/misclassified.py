@@ -14,7 +14,7 @@ from clearhead.core.finding import Finding, Table
 from clearhead.core.rows import as_rows
 from clearhead.core.seeds import torch_generator
 from clearhead.debug.flips import smallest_flip
-from clearhead.debug.inputs import class_numbers, predicted
+from clearhead.debug.inputs import class_numbers, never_predicted, predicted
 from clearhead.debug.intervals import proportion
 from clearhead.head import SparseHead
 
@@ -89,9 +89,9 @@ def misclassified(head: SparseHead, features: Any, labels: Any, options: Misclas
     control = _after_one(head, wrong, _random_features(head, wrong, options.seed))
     sets = [_flip(head, wrong, i) for i in range(len(wrong.index))]
     rows = _rows_table(head, wrong, gamma, fp, fl, single, sets)
-    return _finding(
-        head, len(target), len(all_wrong), wrong, rows, _shares(wrong, single), _shares(wrong, control), options
-    )
+    caveats = _caveats(head, len(wrong.index), len(all_wrong), options, never_predicted(head, guess, target))
+    counts = (len(target), len(all_wrong), len(wrong.index))
+    return _finding(counts, rows, _shares(wrong, single), _shares(wrong, control), caveats, options)
 
 
 def _take(
@@ -174,16 +174,14 @@ def _rows_table(
 
 
 def _finding(
-    head: SparseHead,
-    n: int,
-    n_wrong: int,
-    wrong: _Wrong,
+    counts: tuple[int, int, int],
     rows: Table,
     shares: dict[str, int],
     control: dict[str, int],
+    caveats: tuple[str, ...],
     options: MisclassifiedOptions,
 ) -> Finding:
-    m = len(wrong.index)
+    n, n_wrong, m = counts
     numbers: dict[str, Any] = {
         "error_rate": proportion(n_wrong, n),
         "flips_to_truth": proportion(shares["to_truth"], m),
@@ -209,7 +207,7 @@ def _finding(
         ),
         numbers=numbers,
         tables={"rows": rows, "features": _by_feature(rows, options.top), "pairs": _by_pair(rows, options.top)},
-        caveats=_caveats(head, m, n_wrong, options),
+        caveats=caveats,
         settings={"off": options.off, "seed": options.seed, "max_rows": options.max_rows},
     )
 
@@ -244,7 +242,9 @@ def _by_pair(rows: Table, top: int) -> Table:
     )
 
 
-def _caveats(head: SparseHead, m: int, n_wrong: int, options: MisclassifiedOptions) -> tuple[str, ...]:
+def _caveats(
+    head: SparseHead, m: int, n_wrong: int, options: MisclassifiedOptions, never: str | None
+) -> tuple[str, ...]:
     off = "its training mean" if options.off == "mean" else "raw zero"
     caveats = [f"A feature that is off has {off}; what the network would compute without its cause may differ."]
     if m < n_wrong:
@@ -252,4 +252,4 @@ def _caveats(head: SparseHead, m: int, n_wrong: int, options: MisclassifiedOptio
     caveats.append("Sets larger than proven necessary come from a greedy search and need not be the smallest.")
     if head.n_classes == 2:
         caveats.append("With two classes every flip is a flip to the truth, and the smallest sets are exact.")
-    return tuple(caveats)
+    return tuple(caveats + ([never] if never else []))
