@@ -303,8 +303,9 @@ def test_keys(visitor: Visitor, index: Path) -> None:
     page.keyboard.press("m")
     page.wait_for_selector(".case")
     page.keyboard.press("/")
+    until(page, "document.activeElement.matches('dialog.search input')")
     page.keyboard.type("seve")
-    page.wait_for_selector("#hits li")
+    page.wait_for_selector("#hits li[aria-selected=true] >> text=seven")
     page.keyboard.press("Enter")
     until(page, "location.hash.includes('/class/7')")
 
@@ -450,5 +451,6 @@ def test_findings_of_every_kind_are_drawn(visitor: Visitor, full: Bundle, tmp_pa
     assert page.locator("text=lovely").count() == 1
     assert page.locator("text=About suspects").count() == 1
     page.keyboard.press("/")
+    until(page, "document.activeElement.matches('dialog.search input')")
     page.keyboard.type("drear")
     page.wait_for_selector("#hits li >> text=dreary")

@@ -11,7 +11,10 @@ from clearhead.report.bundle import Bundle
 __all__ = ["certificate", "verdict"]
 
 # The findings a reader should hear of first.
-_FIRST = ("repair", "spurious", "bias", "confusion", "misclassified", "counterfactual_image", "counterfactual_text")
+_FIRST = (
+    *("repair", "suspects", "spurious", "bias_errors", "bias_words", "misclassified"),
+    *("counterfactual_text", "counterfactual_image", "confusion"),
+)
 
 
 def verdict(bundle: Bundle) -> list[str]:

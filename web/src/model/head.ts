@@ -1,49 +1,59 @@
-// A head of the page: its weights by class and by feature.
+// A head of the page: its weights by class and by feature. They come sorted by feature, then class.
 import type { HeadData, Weighted } from "./types";
 
 export class Head {
-  private lists: Weighted[][];
-  private sorted = new Set<number>();
   /** The largest weight of each feature, by magnitude. */
   readonly largest: Float32Array;
   private start: Int32Array;
+  private classStart: Int32Array;
+  /** Entries in the order of their classes. */
+  private order: Int32Array;
+  private lists = new Map<number, Weighted[]>();
 
   constructor(
     readonly data: HeadData,
     nFeatures: number,
   ) {
-    const k = data.intercept.length;
-    this.lists = Array.from({ length: k }, () => []);
-    this.start = new Int32Array(nFeatures + 1);
+    const { feature, column, weight, intercept } = data;
+    this.start = counted(feature, nFeatures);
+    this.classStart = counted(column, intercept.length);
     this.largest = new Float32Array(nFeatures);
-    for (let i = 0; i < data.weight.length; i++) {
-      this.lists[data.column[i]].push({ place: data.feature[i], weight: data.weight[i] });
-      this.start[data.feature[i] + 1]++;
-      this.largest[data.feature[i]] = Math.max(this.largest[data.feature[i]], Math.abs(data.weight[i]));
+    this.order = new Int32Array(weight.length);
+    const next = this.classStart.slice();
+    for (let i = 0; i < weight.length; i++) {
+      this.largest[feature[i]] = Math.max(this.largest[feature[i]], Math.abs(weight[i]));
+      this.order[next[column[i]]++] = i;
     }
-    for (let j = 0; j < nFeatures; j++) this.start[j + 1] += this.start[j];
-  }
-
-  /** The features of a class, largest weight by magnitude first. */
-  ofClass(c: number): Weighted[] {
-    const list = this.lists[c] ?? [];
-    if (!this.sorted.has(c)) {
-      list.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
-      this.sorted.add(c);
-    }
-    return list;
   }
 
   get nClasses(): number {
     return this.data.intercept.length;
   }
 
+  /** The features of a class, largest weight by magnitude first. */
+  ofClass(c: number): Weighted[] {
+    let list = this.lists.get(c);
+    if (!list) {
+      const { feature, weight } = this.data;
+      list = Array.from(this.entries(c), (i) => ({ place: feature[i], weight: weight[i] }));
+      list.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+      this.lists.set(c, list);
+    }
+    return list;
+  }
+
+  /** The features of a class in no order. */
+  placesOf(c: number): Set<number> {
+    return new Set(Array.from(this.entries(c), (i) => this.data.feature[i]));
+  }
+
+  private entries(c: number): Int32Array {
+    return this.order.subarray(this.classStart[c] ?? 0, this.classStart[c + 1] ?? 0);
+  }
+
   /** The classes that use a feature, largest weight first. */
   classesOf(place: number): { column: number; weight: number }[] {
-    const out = [];
-    for (let i = this.start[place]; i < this.start[place + 1]; i++)
-      out.push({ column: this.data.column[i], weight: this.data.weight[i] });
-    return out.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+    return usersOf(this.data, this.start[place], this.start[place + 1]);
   }
 
   weight(place: number, c: number): number {
@@ -56,4 +66,32 @@ export class Head {
   count(place: number): number {
     return this.start[place + 1] - this.start[place];
   }
+}
+
+/** Where the entries of each number begin, once they are in order. */
+function counted(numbers: Int32Array, n: number): Int32Array {
+  const start = new Int32Array(n + 1);
+  for (const j of numbers) start[j + 1]++;
+  for (let j = 0; j < n; j++) start[j + 1] += start[j];
+  return start;
+}
+
+function usersOf(data: HeadData, from: number, to: number): { column: number; weight: number }[] {
+  const out = [];
+  for (let i = from; i < to; i++) out.push({ column: data.column[i], weight: data.weight[i] });
+  return out.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+}
+
+/** The classes that use a feature, found without putting the whole head in order. */
+export function usersIn(data: HeadData, place: number): Map<number, number> {
+  const at = (value: number) => {
+    let [low, high] = [0, data.feature.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (data.feature[middle] < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return new Map(usersOf(data, at(place), at(place + 1)).map(({ column, weight }) => [column, weight]));
 }

@@ -3,6 +3,7 @@ import { dense, denseWords, examples, features, head, headIndex, info, nameOf } 
 import { link, param, set } from "../model/route";
 import type { Weighted } from "../model/types";
 import { Figure } from "../ui/Figure";
+import { Later, useGrowing } from "../ui/Later";
 import { Facts, Section, Waiting } from "../ui/Prose";
 import { SignedBar } from "../ui/WeightBars";
 import { Strip } from "../ui/Thumb";
@@ -18,11 +19,12 @@ export function ClassPage({ c }: { c: number }) {
   const h = head.value;
   const to = (i: number) => (i >= 0 && i < m.classes.length ? link("class", [i]) : undefined);
   useStep(to(c - 1), to(c + 1));
+  const limit = Number(param("n")) || STEP;
+  const drawn = useGrowing(limit, 3);
   if (!(c >= 0 && c < m.classes.length)) return <h1>There is no such class</h1>;
   if (!h) return <Waiting />;
   const weights = h.ofClass(c);
   const max = Math.max(...weights.map((w) => Math.abs(w.weight)), 0);
-  const limit = Number(param("n")) || STEP;
   return (
     <>
       <header class="page-head">
@@ -54,7 +56,7 @@ export function ClassPage({ c }: { c: number }) {
           })}
         >
           <ol class="features">
-            {weights.slice(0, limit).map((w) => (
+            {weights.slice(0, drawn).map((w) => (
               <FeatureRow key={w.place} w={w} max={max} c={c} />
             ))}
           </ol>
@@ -65,7 +67,11 @@ export function ClassPage({ c }: { c: number }) {
           )}
         </Figure>
       </Section>
-      {m.dense && <DenseBeside c={c} weights={weights} />}
+      {m.dense && (
+        <Later frames={2}>
+          <DenseBeside c={c} weights={weights} />
+        </Later>
+      )}
     </>
   );
 }

@@ -1,6 +1,7 @@
 // All classes: a card each, with the pictures its strongest features look for.
 import { examples, features, head, info } from "../model/store";
 import { link, param, set } from "../model/route";
+import { useGrowing } from "../ui/Later";
 import { SignedBar } from "../ui/WeightBars";
 import { Sentence, Thumb } from "../ui/Thumb";
 import { plural } from "../ui/format";
@@ -42,7 +43,7 @@ export function ClassCards({ limit }: { limit: number }) {
 function Cards({ list }: { list: number[] }) {
   return (
     <div class={info().kind === "text" ? "cards wide" : "cards"}>
-      {list.map((c) => (
+      {list.slice(0, useGrowing(list.length, 6)).map((c) => (
         <Card key={c} c={c} />
       ))}
     </div>

@@ -8,6 +8,7 @@ import { go, link, param, set } from "../model/route";
 import { className, examples, head, info } from "../model/store";
 import { sampleWords, uniformRows } from "../model/stats";
 import { Figure } from "../ui/Figure";
+import { Later, useSlowly } from "../ui/Later";
 import { Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
 import { plural, short } from "../ui/format";
@@ -42,9 +43,13 @@ export interface PairRow {
 }
 
 /** Pairs of classes: how often one is taken for the other, and the features that both use. */
-export function pairs(h: Head, { cells, total }: Confusions, limit = 4000): PairRow[] {
+export function* pairs(h: Head, { cells, total }: Confusions, limit = 4000): Generator<undefined, PairRow[]> {
   const k = h.nClasses;
-  const used = Array.from({ length: k }, (_, c) => new Set(h.ofClass(c).map((w) => w.place)));
+  const used: Set<number>[] = [];
+  for (let c = 0; c < k; c++) {
+    used.push(h.placesOf(c));
+    if (c % 50 === 49) yield;
+  }
   const counts = new Map<number, [number, number]>();
   for (const { row, column, count } of cells) {
     if (row === column || column < 0) continue;
@@ -64,7 +69,10 @@ export function pairs(h: Head, { cells, total }: Confusions, limit = 4000): Pair
     return { a, b, confused, rate, shared: sharedOf(a, b) };
   };
   const out: PairRow[] = [];
-  for (const key of counts.keys()) out.push(row(Math.floor(key / k), key % k));
+  for (const key of counts.keys()) {
+    out.push(row(Math.floor(key / k), key % k));
+    if (out.length % 200 === 0) yield;
+  }
   // Of the pairs never confused an even spread is enough: there may be half a million.
   const step = Math.max(1, Math.floor((k * (k - 1)) / 2 / limit));
   let skip = 0;
@@ -72,6 +80,7 @@ export function pairs(h: Head, { cells, total }: Confusions, limit = 4000): Pair
     let b = a + 1 + skip;
     for (; b < k; b += step) if (!counts.has(a * k + b)) out.push(row(a, b));
     skip = b - k;
+    yield;
   }
   return out.sort((x, y) => y.rate - x.rate || y.shared - x.shared);
 }
@@ -82,7 +91,9 @@ export function Confusion() {
   const h = head.value;
   const s = shown.value;
   const made = useMemo(() => (s && examples.value && !m.many_labels ? confusions(s.predicted) : undefined), [s, examples.value]);
-  const list = useMemo(() => (made && h ? pairs(h, made) : []), [made, h]);
+  const list = useSlowly(function* () {
+    return made && h ? yield* pairs(h, made) : [];
+  }, [made, h]);
   if (m.many_labels)
     return (
       <>
@@ -99,7 +110,7 @@ export function Confusion() {
           <h1>Confusion</h1>
           <p class="lede">
             {made.n
-              ? `${plural(wrong.reduce((t, c) => t + c.count, 0), "mistake")} of ${sampleWords(made.n)}, in ${plural(list.filter((p) => p.confused).length, "pair")} of classes.`
+              ? `${plural(wrong.reduce((t, c) => t + c.count, 0), "mistake")} of ${sampleWords(made.n)}, in ${plural(new Set(wrong.map((c) => Math.min(c.row, c.column) * m.classes.length + Math.max(c.row, c.column))).size, "pair")} of classes.`
               : "No labelled test examples ship with this page."}
           </p>
         </div>
@@ -128,8 +139,12 @@ export function Confusion() {
           onPick={(a, b) => (a === b ? go("class", [a]) : go("pair", [a, b]))}
         />
       </Figure>
-      <PairTable list={list} />
-      <SharedScatter list={list} />
+      {list ? <PairTable list={list} /> : <Waiting />}
+      {list && (
+        <Later>
+          <SharedScatter list={list} />
+        </Later>
+      )}
     </>
   );
 }

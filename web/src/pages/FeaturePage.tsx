@@ -1,15 +1,19 @@
 // One feature: how it is distributed, what activates it, who uses it, what it goes with.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Histogram } from "../charts/Histogram";
 import { Paths } from "../charts/Paths";
 import { column } from "../model/engine";
-import { className, examples, features, head, headOf, info, nameOf, placeOf } from "../model/store";
+import { whole } from "../model/load";
+import { usersIn } from "../model/head";
+import type { HeadData } from "../model/types";
+import { className, examples, features, head, info, nameOf, placeOf } from "../model/store";
 import { link, param, set } from "../model/route";
 import { usedFeatures } from "./Features";
 import { CartButton } from "../ui/CartButton";
 import { useStep } from "../ui/useStep";
 import { Explanations } from "../ui/Explanations";
 import { Figure } from "../ui/Figure";
+import { Later, useGrowing } from "../ui/Later";
 import { Facts, Section, Waiting } from "../ui/Prose";
 import { SignedBar } from "../ui/WeightBars";
 import { Strip } from "../ui/Thumb";
@@ -71,7 +75,9 @@ export function FeaturePage({ id }: { id: number }) {
       )}
       {m.kind !== "array" && (
         <Section title="What activates it most">
-          <Strip rows={f.top[place]} size="large" />
+          <Later>
+            <Strip rows={f.top[place]} size="large" />
+          </Later>
         </Section>
       )}
       <Section title="Who uses it">
@@ -95,8 +101,12 @@ export function FeaturePage({ id }: { id: number }) {
           </ul>
         </Figure>
       </Section>
-      <Distribution id={id} place={place} values={values} />
-      <AlongThePath id={id} place={place} />
+      <Later frames={2}>
+        <Distribution id={id} place={place} values={values} />
+      </Later>
+      <Later frames={3}>
+        <AlongThePath id={id} place={place} />
+      </Later>
       <Neighbours place={place} />
       <Mentions id={id} />
     </>
@@ -170,8 +180,9 @@ const BANDS = [
 /** Examples from each interval of the feature, spread evenly through it. */
 function Intervals({ values }: { values: Float32Array }) {
   const ex = examples.value;
+  const grown = useGrowing(BANDS.length, 1);
+  const order = useMemo(() => new Uint32Array(values.keys()).sort((a, b) => values[a] - values[b]), [values]);
   if (!ex || info().kind === "array") return null;
-  const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
   const count = 20;
   const band = Number(param("band") || 0);
   const shown = info().kind === "text" ? BANDS.filter((_, i) => i === band) : BANDS;
@@ -187,7 +198,7 @@ function Intervals({ values }: { values: Float32Array }) {
         </div>
       )}
       <div class="bands">
-        {shown.map(([name, a, b]) => {
+        {shown.slice(0, grown).map(([name, a, b]) => {
           const low = Math.floor(a * order.length);
           const slice = order.slice(low, Math.max(Math.ceil(b * order.length), low + 1));
           const n = Math.min(info().kind === "text" ? 8 : count, slice.length);
@@ -211,22 +222,42 @@ function Intervals({ values }: { values: Float32Array }) {
 
 const LINES = 6;
 
+/** For each of some heads the classes that use a feature and its weights; the heads are fetched one by one. */
+function useUsers(numbers: number[], place: number): Map<number, number>[] | undefined {
+  const [found, setFound] = useState<{ place: number; list: Map<number, number>[] }>();
+  useEffect(() => {
+    let live = true;
+    const list: Map<number, number>[] = [];
+    const read = async () => {
+      for (const i of numbers) {
+        if (!live) return;
+        list.push(usersIn(await whole<HeadData>(`head-${i}`), place));
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+      if (live) setFound({ place, list });
+    };
+    void read();
+    return () => {
+      live = false;
+    };
+  }, [place]);
+  return found?.place === place ? found.list : undefined;
+}
+
 /** How steady it is: its weights in every head of the page, for the classes that use it most here. */
 function AlongThePath({ id, place }: { id: number; place: number }) {
   const m = info();
   const numbers = Array.from(m.heads.keys()).filter((i) => m.heads[i].lambda_);
-  const heads = numbers.map((i) => headOf(`head-${i}`));
-  if (heads.length < 3) return null;
-  if (!heads.every((h) => h)) return <Waiting />;
+  const heads = useUsers(numbers, place);
+  if (numbers.length < 3) return null;
+  if (!heads) return <Waiting />;
   const most = new Map<number, number>();
-  heads.forEach((h) =>
-    h!.classesOf(place).forEach(({ column: c, weight }) => most.set(c, Math.max(most.get(c) ?? 0, Math.abs(weight)))),
-  );
+  heads.forEach((h) => h.forEach((weight, c) => most.set(c, Math.max(most.get(c) ?? 0, Math.abs(weight)))));
   const classes = [...most.keys()].sort((a, b) => most.get(b)! - most.get(a)!).slice(0, m.margin ? 1 : LINES);
-  const lines = classes.map((c) => ({ id: c, name: className(c), values: heads.map((h) => h!.weight(place, c)) }));
-  const inUse = heads.filter((h) => h!.count(place) > 0).length;
+  const lines = classes.map((c) => ({ id: c, name: className(c), values: heads.map((h) => h.get(c) ?? 0) }));
+  const inUse = heads.filter((h) => h.size > 0).length;
   const steady = [...most.keys()].filter((c) => {
-    const signs = new Set(heads.map((h) => Math.sign(h!.weight(place, c))).filter(Boolean));
+    const signs = new Set(heads.map((h) => Math.sign(h.get(c) ?? 0)).filter(Boolean));
     return signs.size === 1;
   }).length;
   const lambdas = numbers.map((i) => m.heads[i].lambda_!);

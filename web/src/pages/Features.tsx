@@ -2,6 +2,7 @@
 import { computed } from "@preact/signals";
 import { features, head, info, nameOf, placeOf } from "../model/store";
 import { link, param, set } from "../model/route";
+import { useGrowing } from "../ui/Later";
 import { Strip } from "../ui/Thumb";
 import { Waiting } from "../ui/Prose";
 import { plural } from "../ui/format";
@@ -26,8 +27,9 @@ export function Features() {
   const m = info();
   const h = head.value;
   const q = param("q").toLowerCase();
-  if (!h) return <Waiting />;
   const limit = Number(param("n")) || STEP;
+  const drawn = useGrowing(limit, 3);
+  if (!h) return <Waiting />;
   const list = usedFeatures().filter((id) => nameOf(id).toLowerCase().includes(q));
   return (
     <>
@@ -47,7 +49,7 @@ export function Features() {
         />
       </header>
       <ol class="features">
-        {list.slice(0, limit).map((id) => {
+        {list.slice(0, drawn).map((id) => {
           const place = placeOf(id);
           const users = h.classesOf(place);
           return (

@@ -6,6 +6,7 @@ import { className, examples, info } from "../model/store";
 import type { Scores } from "../model/protocol";
 import { isRight, labelsOf, sampleWords, uniformRows } from "../model/stats";
 import { Thumb } from "../ui/Thumb";
+import { useGrowing } from "../ui/Later";
 import { Waiting } from "../ui/Prose";
 import { plural, percent, wilson } from "../ui/format";
 
@@ -29,8 +30,9 @@ export function Mistakes() {
   const s = shown.value;
   const [truth, guess] = [param("t"), param("p")];
   const rows = useMemo(() => (s && examples.value ? mistakes(s, truth, guess) : []), [s, truth, guess, examples.value]);
-  if (!s) return <Waiting />;
   const limit = Number(param("n")) || STEP;
+  const drawn = useGrowing(Math.min(limit, rows.length), 12);
+  if (!s) return <Waiting />;
   const uniform = uniformRows();
   const wrong = uniform.filter((i) => !isRight(s, i)).length;
   const [low, high] = wilson(wrong / Math.max(uniform.length, 1), uniform.length);
@@ -56,7 +58,7 @@ export function Mistakes() {
       </header>
       {!rows.length && <p class="note">No mistakes here{truth || guess ? " with these filters" : ""}.</p>}
       <div class={info().kind === "image" ? "gallery" : "gallery wide"}>
-        {rows.slice(0, limit).map((i) => (
+        {rows.slice(0, drawn).map((i) => (
           <Case key={i} i={i} s={s} />
         ))}
       </div>

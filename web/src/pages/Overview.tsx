@@ -5,6 +5,7 @@ import { denseWords, headIndex, info } from "../model/store";
 import type { PathPoint } from "../model/types";
 import { link } from "../model/route";
 import { Figure } from "../ui/Figure";
+import { Later } from "../ui/Later";
 import { Facts, Section } from "../ui/Prose";
 import { pick } from "../ui/PathSlider";
 import { percent, plural, short, wilson } from "../ui/format";
@@ -25,11 +26,19 @@ export function Overview() {
         </div>
         <HeadFacts />
       </header>
-      {m.path.length > 1 && <TradeOff />}
-      <Section title="Classes" note={<a href={link("classes")}>All {plural(m.classes.length, "class", "classes")}</a>}>
-        <ClassCards limit={12} />
-      </Section>
-      <PerClass />
+      {m.path.length > 1 && (
+        <Later>
+          <TradeOff />
+        </Later>
+      )}
+      <Later frames={2}>
+        <Section title="Classes" note={<a href={link("classes")}>All {plural(m.classes.length, "class", "classes")}</a>}>
+          <ClassCards limit={12} />
+        </Section>
+      </Later>
+      <Later frames={3}>
+        <PerClass />
+      </Later>
       {m.findings.length > 0 && (
         <Section title="What was found">
           <FindingList />
