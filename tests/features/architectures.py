@@ -251,11 +251,38 @@ HUBS: dict[str, Callable[[], Iterator[tuple[str, str, Callable[[], Any]]]]] = {
 }
 
 
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The sweep's rows as the table of docs/architectures.md."""
+    lines = []
+    for hub in HUBS:
+        mine = sorted((row for row in rows if row["hub"] == hub), key=lambda row: row["family"])
+        ran = [row for row in mine if row["outcome"] in ("holds", "refused")]
+        held = sum(row["outcome"] == "holds" for row in mine)
+        lines += [f"\n## {hub}: {held} of {len(ran)} that ran\n"]
+        lines += [
+            "| family | network | head (its input is the feature) | p | identity error |",
+            "|---|---|---|---|---|",
+        ]
+        for row in mine:
+            if row["outcome"] == "holds":
+                lines.append(f"| {row['family']} | {row['name']} | `{row['head']}` | {row['p']} | {row['error']:.1e} |")
+        left = [row for row in mine if row["outcome"] != "holds"]
+        lines += ["\n| not in the table | outcome | why |", "|---|---|---|"] if left else []
+        for row in left:
+            why = row["note"].replace("|", "/").replace("RuntimeError: MemoryError: ", "its smallest try has ")
+            lines.append(f"| {row['family']} ({row['name']}) | {row['outcome']} | {why[:200]} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="JSON lines; families already there are skipped")
     parser.add_argument("--hub", choices=list(HUBS), action="append")
+    parser.add_argument("--table", action="store_true", help="only print the table of what --out holds")
     arguments = parser.parse_args()
+    if arguments.table:
+        print(markdown([json.loads(line) for line in arguments.out.read_text().splitlines()]))
+        return
     torch.set_num_threads(1)
     done = set()
     if arguments.out.exists():

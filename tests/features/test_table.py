@@ -29,7 +29,9 @@ def test_round_trip_and_blocks(tmp_path, dtype, shard_rows):
     for rows in (1, 9, 100, 8192):
         spans, blocks = zip(*table.blocks(rows), strict=True)
         assert torch.equal(torch.cat(blocks), stored)
-        assert [s.start for s in spans] == list(range(0, 100, rows))
+        assert [s.start for s in spans] == [0, *(s.stop for s in spans[:-1])]
+        assert [s.stop - s.start for s in spans] == [len(b) for b in blocks]
+        assert max(map(len, blocks)) <= rows
     index = torch.tensor([99, 0, 50, 50, 13])
     assert torch.equal(table.take(index), stored[index])
 
