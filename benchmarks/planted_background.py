@@ -86,9 +86,10 @@ def recombined(cache: Path, seed: int, labels: Tensor, rows: np.ndarray) -> Swap
     if not cache.exists():
         sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
         import planted_spurious
-        from mobilenetv2 import mobilenetv2_128
+        from clearhead.features import load_backbone
 
-        backbone, examples = mobilenetv2_128(), planted_spurious.train()
+        model = Path(planted_spurious.__file__).parent / "mobilenetv2.py"
+        backbone, examples = load_backbone(f"{model}:model_128"), planted_spurious.train()
         swapped = swap_surroundings(
             [examples[int(i)] for i in rows],
             labels,
@@ -130,6 +131,9 @@ def one(seed: int, X: Tensor, y: Tensor, background: Tensor, judge: Judge, folde
         options = SuggestOptions(on=on, seed=seed, lambda_=None if on == "recombined" else lambda_)
         plan = suggest_removals(head, material, evidence, cue, options, swapped=swapped)
         after = judge.right(plan.head)
+        if on == "recombined":
+            head.save(folder / f"before{seed}")
+            plan.head.save(folder / f"after{seed}")
         full = judge.right(balanced_head(head, material, groups, plan.lambda_))
         result["cue_balanced" if on == "balanced" else on] = judge.scores(after) | {
             "removed": len(plan.edits),

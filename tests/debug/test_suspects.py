@@ -17,6 +17,7 @@ from clearhead.debug import (
     cue_from_surroundings,
     gather_evidence,
     rank_suspects,
+    removals,
     suggest_removals,
     suspects,
     swap_surroundings,
@@ -86,13 +87,17 @@ def test_the_repair_holds_where_the_background_lies(world, on):
     assert right[1] > right[0] + 0.1
     assert all(step.gap <= 1e-4 for step in plan.steps)
     assert all(float(plan.head.weight[edit.feature].abs().sum()) == 0 for edit in plan.edits)
+    steps = removals(head, plan).tables["steps"].rows()
+    assert sum(step["chosen"] for step in steps) == 1
+    assert sum(len(step["features"]) for step in steps) == steps[-1]["removed"] <= 8
 
 
 def test_a_frame_that_says_nothing_raises_no_skill():
     images, label, _ = pictures(300, 0.5, 2)
     X, y = featurize(images), torch.from_numpy(label)
     head = SparseHead.from_solution(fit(X, y, loss=Binomial(), lambda_=0.02))
-    swapped = swap_surroundings(images, y, featurize, swap=Swap(count=300, radius=(0.5, 0.5)))
+    # Wide enough to cover the whole object: what of it sticks out would count as surroundings.
+    swapped = swap_surroundings(images, y, featurize, swap=Swap(count=300, radius=(0.8, 0.8)))
     assert float(cue_from_surroundings(head, swapped, X).skill.max()) < 0.2
 
 

@@ -12,6 +12,7 @@ from clearhead.debug.fidelity import fidelity
 from clearhead.debug.inputs import Part, label_head
 from clearhead.debug.misclassified import MisclassifiedOptions, misclassified
 from clearhead.debug.refit import Material, refit_without, removed_features
+from clearhead.debug.removals import removals
 from clearhead.debug.repair import edited, repair
 from clearhead.debug.sparsity import features_per_class
 from clearhead.debug.spurious import PairOptions, spurious
@@ -53,6 +54,7 @@ __all__ = [
     "misclassified",
     "rank_suspects",
     "refit_without",
+    "removals",
     "removed_features",
     "repair",
     "shared_features",
