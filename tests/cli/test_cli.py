@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from clearhead.cli.main import VERBS, main
-
-
-def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr) of one command."""
-    code = 0
-    try:
-        main(list(arguments))
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    out, err = capsys.readouterr()
-    return code, out, err
+from clearhead.cli.main import VERBS
 
 
 def features(path: Path, **changes: object) -> Path:
@@ -33,26 +23,26 @@ def features(path: Path, **changes: object) -> Path:
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
-def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, verb, "--help")
+def test_every_verb_has_help(verb: str, call: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = call(verb, "--help")
     assert code == 0
     assert f"clearhead {verb}" in out
     assert "--json" in out
 
 
-def test_fit_own_features(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fit_own_features(tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     file = features(tmp_path / "f.npz")
     flags = ("--features", str(file), "--out", str(tmp_path / "run"), "--n-lambdas", "6", "--quiet", "--json")
-    code, out, err = call(capsys, "fit", *flags)
+    code, out, err = call("fit", *flags)
     assert code == 0
     assert err == ""
     summary = json.loads(out)
     assert summary["statuses"] == {"Converged": 6}
     assert Path(summary["report"]).exists()
-    code, out, _ = call(capsys, "select", str(tmp_path / "run"), "--rule", "best", "--json", "--quiet")
+    code, out, _ = call("select", str(tmp_path / "run"), "--rule", "best", "--json", "--quiet")
     assert code == 0
     assert json.loads(out)["sparse_accuracy"] is None, "findings about the head chosen before are gone"
-    code, out, _ = call(capsys, "report", str(tmp_path / "run"), "--quiet")
+    code, out, _ = call("report", str(tmp_path / "run"), "--quiet")
     assert out.strip().endswith("index.html")
 
 
@@ -75,10 +65,10 @@ def bad(n: int, where: tuple[int, int], value: float) -> np.ndarray:
     ],
 )
 def test_bad_features(
-    changes: dict[str, object], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    changes: dict[str, object], message: str, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
     file = features(tmp_path / "f.npz", **changes)
-    code, out, err = call(capsys, "fit", "--features", str(file), "--out", str(tmp_path / "run"), "--quiet", "--json")
+    code, out, err = call("fit", "--features", str(file), "--out", str(tmp_path / "run"), "--quiet", "--json")
     if message == "constant":
         assert code == 0, "constant features get weight 0 and only the intercept remains"
         assert json.loads(out)["features_used"] == 0
@@ -89,46 +79,46 @@ def test_bad_features(
     assert json.loads(out)["what"]
 
 
-def test_duplicated_and_constant_features_are_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_duplicated_and_constant_features_are_fine(tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     x = np.random.default_rng(0).normal(size=(200, 4))
     x = np.hstack([x, x[:, :1], np.full((200, 1), 3.0)])
     file = features(tmp_path / "f.npz", features=x)
     flags = ("--features", str(file), "--out", str(tmp_path / "run"), "--n-lambdas", "6", "--quiet", "--json")
-    code, out, _ = call(capsys, "fit", *flags)
+    code, out, _ = call("fit", *flags)
     assert code == 0
     assert json.loads(out)["statuses"] == {"Converged": 6}
 
 
-def test_bad_paths_and_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_paths_and_flags(tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     out = ("--out", str(tmp_path / "run"), "--quiet")
-    code, _, err = call(capsys, "fit", "--features", str(tmp_path / "absent.npz"), *out)
+    code, _, err = call("fit", "--features", str(tmp_path / "absent.npz"), *out)
     assert code != 0
     assert "absent.npz" in err
     (tmp_path / "broken.npz").write_bytes(features(tmp_path / "f.npz").read_bytes()[:500])
-    code, _, err = call(capsys, "fit", "--features", str(tmp_path / "broken.npz"), *out)
+    code, _, err = call("fit", "--features", str(tmp_path / "broken.npz"), *out)
     assert code != 0
     assert "Traceback" not in err
-    code, _, err = call(capsys, "run", "--out", str(tmp_path / "other"), "--quiet")
+    code, _, err = call("run", "--out", str(tmp_path / "other"), "--quiet")
     assert code == 2
     assert "--model" in err
-    code, stdout, err = call(capsys, "run", "--n-lambda", "3", *out)
+    code, stdout, err = call("run", "--n-lambda", "3", *out)
     assert code != 0
     assert "--n-lambdas" in stdout + err, "a near miss is suggested"
-    code, _, err = call(capsys, "report", str(tmp_path / "nothing"), "--quiet")
+    code, _, err = call("report", str(tmp_path / "nothing"), "--quiet")
     assert code == 2
 
 
-def test_models_with_no_or_two_heads(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_with_no_or_two_heads(world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     flags = ("--data", str(world / "images"), "--out", str(tmp_path / "run"), "--quiet")
-    code, _, err = call(capsys, "run", "--model", f"{world / 'network.py'}:two_heads", *flags)
+    code, _, err = call("run", "--model", f"{world / 'network.py'}:two_heads", *flags)
     assert code == 2
     assert "--head-layer" in err or "--feature-layer" in err
-    code, _, err = call(capsys, "run", "--model", f"{world / 'network.py'}:nothing", *flags)
+    code, _, err = call("run", "--model", f"{world / 'network.py'}:nothing", *flags)
     assert code == 2
     assert "nothing" in err
 
 
-def test_unreadable_images(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_images(world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     import shutil
 
     images = tmp_path / "images"
@@ -144,17 +134,17 @@ def test_unreadable_images(world: Path, tmp_path: Path, capsys: pytest.CaptureFi
         "--quiet",
         "--json",
     )
-    code, _, err = call(capsys, "run", *flags, "--out", str(tmp_path / "stops"))
+    code, _, err = call("run", *flags, "--out", str(tmp_path / "stops"))
     assert code == 2
     assert "07.png" in err
-    code, out, _ = call(capsys, "run", *flags, "--skip-unreadable", "--out", str(tmp_path / "skips"))
+    code, out, _ = call("run", *flags, "--skip-unreadable", "--out", str(tmp_path / "skips"))
     assert code == 0
     summary = json.loads(out)
     assert summary["n"] == 119
     assert any("07.png" in caveat for caveat in summary["caveats"])
 
 
-def test_text_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_tables(tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     (tmp_path / "bag.py").write_text(
         "import torch\nfrom torch import nn\nWORDS = ['good', 'bad', 'fine', 'awful', 'the', 'film']\n"
         "def counts(texts):\n    return torch.tensor([[float(t.split().count(w)) for w in WORDS] for t in texts])\n"
@@ -169,30 +159,30 @@ def test_text_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (tmp_path / "t.tsv").write_text("\n".join(lines))
     flags = ("--model", f"{tmp_path / 'bag.py'}:network", "--data", str(tmp_path / "t.tsv"), "--n-lambdas", "5")
     where = ("--out", str(tmp_path / "run"), "--quiet", "--json")
-    code, _, err = call(capsys, "run", *flags, *where, "--text-column", "sentence")
+    code, _, err = call("run", *flags, *where, "--text-column", "sentence")
     assert code == 2
     assert "sentence" in err
     assert "text" in err
-    code, _, err = call(capsys, "run", *flags, *where, "--text-column", "text", "--label-column", "label")
+    code, _, err = call("run", *flags, *where, "--text-column", "text", "--label-column", "label")
     assert code == 0, err
-    code, _, err = call(capsys, "why", "good good fine", "--run", str(tmp_path / "run"))
+    code, _, err = call("why", "good good fine", "--run", str(tmp_path / "run"))
     # The network's weights are drawn anew at every load here, and that is noticed.
     assert code == 2
     assert "not the network" in err
 
 
-def test_predict_and_why(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predict_and_why(world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     model, run = f"{world / 'network.py'}:network", str(tmp_path / "run")
-    call(capsys, "run", "--model", model, "--data", str(world / "images"), "--n-lambdas", "5", "--quiet", "--out", run)
+    call("run", "--model", model, "--data", str(world / "images"), "--n-lambdas", "5", "--quiet", "--out", run)
     image = tmp_path / "new.png"
     Image.fromarray(np.full((8, 8, 3), (200, 20, 20), np.uint8)).save(image)
-    code, out, _ = call(capsys, "predict", str(image), "--run", run, "--quiet")
+    code, out, _ = call("predict", str(image), "--run", run, "--quiet")
     assert code == 0
     assert "red" in out
-    code, out, _ = call(capsys, "why", str(image), "--run", run, "--quiet")
+    code, out, _ = call("why", str(image), "--run", run, "--quiet")
     assert code == 0
     assert "weight" in out
     assert "intercept" in out
-    code, _, err = call(capsys, "why", str(tmp_path / "absent.png"), "--run", run, "--quiet")
+    code, _, err = call("why", str(tmp_path / "absent.png"), "--run", run, "--quiet")
     assert code == 2
     assert "absent.png" in err

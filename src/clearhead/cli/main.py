@@ -23,6 +23,10 @@ VERBS = {
     "debug": "What the head gets wrong and why.",
     "edit": "Remove, clip, scale or merge features, and prove the effect.",
     "report": "Write the offline page of a run.",
+    "figures": "Static pictures and tables of a run, for papers and slides.",
+    "serve": "Serve the report of a very large run on this machine.",
+    "study": "Ask people: build tasks, serve them, analyse the answers, rehearse beforehand.",
+    "data": "Look at a data set before using it.",
     "predict": "What the sparse head says about new images or texts.",
     "why": "The prediction for one image or text and the features that made it.",
 }

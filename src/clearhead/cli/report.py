@@ -16,6 +16,9 @@ def report(
     run: Annotated[Path, Parameter(help="The run folder.")],
     /,
     *,
+    against: Annotated[Path | None, Parameter(help="Another run to compare with.")] = None,
+    single_file: Annotated[bool, Parameter(negative="", help="Everything in one file (small runs).")] = False,
+    force: Annotated[bool, Parameter(negative="", help="A single file of more than 50 MB all the same.")] = False,
     open: Annotated[bool, Parameter(negative="", help="Open the page in the browser.")] = False,
     output: Output | None = None,
 ) -> None:
@@ -23,7 +26,7 @@ def report(
     from clearhead.runs.run import Run
 
     output = output or Output()
-    page = Run(run, progress=output.progress()).report()
+    page = Run(run, progress=output.progress()).report(against=against, single_file=single_file, force=force)
     output.result({"report": str(page)}, str(page))
     if open:
         import webbrowser

@@ -96,7 +96,7 @@ class FitSettings:
     loss : auto takes binomial for two classes and multinomial for more.
     grouped : a feature is kept or dropped for all classes together.
     targets : fit to the labels, or to what the network predicts.
-    dtype : type in which the problem is solved.
+    dtype : type of the solve; auto takes float64 for small problems and for features stored so, else float32.
     device : cpu, cuda or cuda:N; auto takes a GPU if there is one.
     """
 
@@ -108,7 +108,7 @@ class FitSettings:
     loss: Literal["auto", "multinomial", "binomial"] = "auto"
     grouped: bool = False
     targets: Literal["labels", "network"] = "labels"
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: Literal["auto", "float32", "float64"] = "auto"
     device: str = "auto"
 
 

@@ -69,6 +69,8 @@ def _kinds(run: Run, settings: ExplainSettings) -> list[str]:
         "image": ["exemplars", "profile", "visualization", "superpixels", "ordering", "panels"],
         "text": ["exemplars", "profile", "words", "ordering", "panels"],
     }.get(run.table.kind, ["profile", "ordering"])
+    if len(run.paths) > 1:
+        fitting.remove("ordering")  # many labels have one path each: there is no one order
     wrong = [kind for kind in settings.only if kind not in fitting]
     if wrong:
         raise SettingError(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["fit", "fit_key", "labels_of", "load", "targets_of"]
 
 FEWEST_TRAIN, FEWEST_VAL = 10, 5
+SMALL = 1_000_000  # numbers up to which float64 costs nothing that a person would notice
 
 
 def labels_of(run: Run) -> Tensor:
@@ -136,7 +137,9 @@ def _advance(progress: Progress) -> Callable[[int, Solution], bool]:
 def _in_memory(rows: Any, dtype: str, device: str) -> Tensor:
     """The training rows as one tensor in the type and on the device of the fit."""
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    X = torch.empty(rows.shape, dtype=getattr(torch, dtype), device=where)
+    small = torch.float64 if rows.shape[0] * rows.shape[1] <= SMALL else torch.float32
+    kind = torch.promote_types(rows.dtype, small) if dtype == "auto" else getattr(torch, dtype)
+    X = torch.empty(rows.shape, dtype=kind, device=where)
     for span, block in rows.blocks():
         X[span] = block.to(X)
     return X

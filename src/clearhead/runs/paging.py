@@ -21,25 +21,26 @@ if TYPE_CHECKING:
     from clearhead.report.bundle import Bundle
     from clearhead.runs.run import Run
 
-__all__ = ["bundle", "report"]
+__all__ = ["bundle", "picture_of", "report"]
 
 
-def report(run: Run) -> Path:
+def report(run: Run, against: Path | None = None, *, single_file: bool = False, force: bool = False) -> Path:
     """Write ``report/`` unless the page there shows the same run."""
     page = run.folder / "report" / "index.html"
-    key = content_key(clearhead.__version__, run.record.key("debug"), [f.as_dict() for f in run.findings])
+    made_of = (run.record.key("debug"), [f.as_dict() for f in run.findings], str(against), single_file)
+    key = content_key(clearhead.__version__, *made_of)
 
     def work() -> None:
         run.progress.start("report")
-        write_report(bundle(run), run.folder / "report")
+        write_report(bundle(run, against), run.folder / "report", single_file=single_file, force=force)
         run.progress.finish()
 
     run.record.step("report", key, [page], work)
     return page
 
 
-def bundle(run: Run) -> Bundle:
-    """The page's data."""
+def bundle(run: Run, against: Path | None = None) -> Bundle:
+    """The page's data, beside that of another run: the one given, or the one that this was edited from."""
     source = fill.Source(
         title=run.folder.resolve().name,
         table=run.table,
@@ -51,25 +52,26 @@ def bundle(run: Run) -> Bundle:
         dense_name=choosing.dense_source(run),
         labels=fitting.labels_of(run),
         network=run.table.prediction,
-        picture=_picture(run),
+        picture=picture_of(run),
         findings=run.findings,
         folder=run.folder,
         provenance=_provenance(run),
         caveats=choosing.caveats(run),
-        against=_against(run),
+        against=_against(run, against),
     )
     return fill.bundle(source, seed=run.config.data.seed)
 
 
-def _against(run: Run) -> Bundle | None:
-    """The page data of the run that this one was edited from, if it is still there."""
+def _against(run: Run, other: Path | None) -> Bundle | None:
     from clearhead.runs.run import Run
 
+    if other is not None:
+        return bundle(Run(other))
     origin = run.record.facts.get("edited_from")
     return bundle(Run(origin)) if origin and (Path(origin) / "head" / "head.json").exists() else None
 
 
-def _picture(run: Run) -> Callable[[int], Image.Image] | None:
+def picture_of(run: Run) -> Callable[[int], Image.Image] | None:
     """Row → picture, or None where there are none (or the run was made from objects that are not here any more)."""
     if run.table.kind != "image":
         return None

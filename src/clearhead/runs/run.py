@@ -90,12 +90,12 @@ class Run:
             analyses.debug(self)
         return self._forget("findings")
 
-    def report(self) -> Path:
-        """The offline page; returns its path."""
+    def report(self, *, against: Path | str | None = None, single_file: bool = False, force: bool = False) -> Path:
+        """The offline page, beside another run's head if one is given; returns its path."""
         if not self.record.key("debug"):
             self.debug()
         with self._writing():
-            return paging.report(self)
+            return paging.report(self, Path(against) if against else None, single_file=single_file, force=force)
 
     def explain(self, settings: ExplainSettings | None = None) -> list[Finding]:
         """What the head's features mean, as findings; the page shows them when it is next written."""

@@ -1,0 +1,61 @@
+"""Studies of a run: its heads, its rows and its explanations become tasks for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clearhead.core.errors import SettingError
+from clearhead.core.finding import Finding
+from clearhead.runs import paging
+from clearhead.study.project import Project
+from clearhead.study.tasks import Exhibits, save_study, study_from_heads, with_exemplars
+
+if TYPE_CHECKING:
+    from clearhead.runs.run import Run
+
+__all__ = ["KINDS", "build", "keep", "project"]
+
+KINDS = ("simulate", "spurious", "misclassification")
+SHOWN = 3  # exemplars that stand for a feature without pictures or words of its own
+
+
+def project(run: Run, kind: str) -> Project:
+    """The study of this kind that lies in the run's folder."""
+    if kind not in KINDS:
+        raise SettingError("unknown kind of study", got=kind, expected=" or ".join(KINDS))
+    return Project(run.folder / "study" / kind)
+
+
+def build(run: Run, kind: str, options: Any = None) -> tuple[Project, int]:
+    """Write the tasks of a study under ``study/KIND`` of the run; the study, and how many tasks it has."""
+    found = project(run, kind)
+    heads = {"dense": run.dense, "sparse": run.head}
+    exhibits = _exhibits(run)
+    exhibits = with_exemplars(exhibits, run.table, heads, run.split.train, k=SHOWN)
+    study = study_from_heads(kind, heads, run.table, run.split.test, exhibits, options=options)
+    save_study(study, found.folder, exhibits.picture)
+    return found, len(study.tasks)
+
+
+def _exhibits(run: Run) -> Exhibits:
+    findings = {f.kind: f for f in run.findings}
+    pictures: dict[int, list[Path]] = {}
+    words: dict[int, list[tuple[str, float]]] = {}
+    if "visualization" in findings:
+        for name, path in findings["visualization"].media.items():
+            pictures.setdefault(int(name.rstrip("+-")), []).append(run.folder / path)
+    if "words" in findings:
+        for row in findings["words"].tables["words"].rows():
+            words.setdefault(int(row["feature"]), []).append((str(row["word"]), float(row["weight"])))
+    return Exhibits(
+        image=paging.picture_of(run),
+        texts=run.table.texts,
+        feature_pictures=pictures,
+        feature_words=words,
+    )
+
+
+def keep(run: Run, finding: Finding) -> None:
+    """Keep a study's finding with the run, so that the page shows it."""
+    finding.save(run.folder / "findings" / f"{finding.kind}.json")
