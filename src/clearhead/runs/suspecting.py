@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from clearhead.core.artifacts import read_json
 from clearhead.core.errors import ArtifactError, SettingError
 from clearhead.core.finding import Finding
 from clearhead.debug import (
@@ -17,6 +18,7 @@ from clearhead.debug import (
     Swap,
     cue_from_surroundings,
     gather_evidence,
+    removals,
     suggest_removals,
     suspects,
     swap_surroundings,
@@ -61,11 +63,15 @@ def suspect(run: Run, options: SuggestOptions | None = None, model: str | None =
     cue = cue_from_surroundings(run.head, swapped, features, rows=torch.arange(len(rows)))
     evidence = gather_evidence(run.head, features, labels[rows], cue, swapped=swapped)
     tops = top_rows(run.table, EXEMPLARS, index=rows, seed=seed).rows
-    finding = suspects(run.head, evidence, exemplars=tops)
+    # Features that the best head of the path uses are next in line when those in use are removed.
+    best = run.path[read_json(run.folder / "head" / "selection.json")["best_index"][0]]
+    also = (best.coef != 0).any(1).nonzero().flatten()
+    finding = suspects(run.head, evidence, also=also, exemplars=tops)
     plan = suggest_removals(
         run.head, Material(features, labels[rows]), evidence, cue, options, swapped=swapped, progress=run.progress
     )
     finding.save(run.folder / "findings" / "suspects.json")
+    removals(run.head, plan).save(run.folder / "findings" / "removals.json")
     suggested = run.folder / "suggested"
     plan.head.save(suggested)
     write_edits(suggested / "edits.json", plan.edits)
