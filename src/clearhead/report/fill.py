@@ -70,7 +70,7 @@ class Source:
 
 
 def bundle(
-    source: Source, *, max_examples: int = 4000, n_heads: int = 15, thumbnail: int = 112, seed: int = 0
+    source: Source, *, max_examples: int = 8000, n_heads: int = 15, thumbnail: int = 112, seed: int = 0
 ) -> Bundle:
     """The `Bundle` of a run, with about ``n_heads`` heads of the path and at most ``max_examples`` rows.
 

@@ -30,17 +30,17 @@ def draw(
     fallback: Tensor,
     *,
     wanted: Sequence[int] = (),
-    limit: int = 4000,
+    limit: int = 8000,
     seed: int = 0,
 ) -> Sample:
-    """A uniform sample of at most half of ``limit`` test rows, then rows by name, then the features' top rows.
+    """A uniform sample of at most a quarter of ``limit`` test rows, then rows by name, then the features' top rows.
 
     Each of ``tops`` is (features, k) row numbers, best first, −1 where there are fewer; earlier ones go before later
     ones, and the strongest rows of all features before second ones.
     """
     pool = test if len(test) else fallback
     what = "test" if len(test) else "validation"
-    size = min(len(pool), limit // 2)
+    size = min(len(pool), limit // 4)
     uniform = np.sort(numpy_generator(seed, "report sample").choice(pool.numpy(), size, replace=False))
     strongest = [row for top in tops for row in top.T.reshape(-1).tolist() if row >= 0]
     rows = list(dict.fromkeys([*uniform.tolist(), *(int(r) for r in wanted), *strongest]))[:limit]

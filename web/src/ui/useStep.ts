@@ -1,11 +1,11 @@
 // What `j` and `k` lead to on this page.
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 
 export const steps = signal<{ next?: string; previous?: string }>({});
 
 export function useStep(previous: string | undefined, next: string | undefined): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     steps.value = { previous, next };
     return () => {
       steps.value = {};
