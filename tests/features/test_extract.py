@@ -134,6 +134,24 @@ def test_a_shard_without_one_readable_image(backbone, image_tree, tmp_path):
     assert table.labels.tolist() == [0] * 2 + [1] * 5
 
 
+class Viewing(nn.Module):
+    """Calls ``view`` on a feature map, which the channels-last layout forbids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3, stride=2), nn.Linear(196, 3)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).view(len(x), -1))
+
+
+def test_a_network_that_needs_its_own_layout(pictures, tmp_path):
+    backbone = Backbone.from_module(Viewing(), PREPROCESS, kind="image")
+    table = extract(backbone, pictures, tmp_path, dtype="float32")
+    expected = backbone.features(PREPROCESS([pictures[i] for i in range(50)]))
+    torch.testing.assert_close(table.take(torch.arange(50)), expected)
+
+
 class WordCounts(nn.Module):
     def __init__(self, k: int) -> None:
         super().__init__()

@@ -56,7 +56,7 @@ def estimate_extraction(
         "shard_rows": rows_a_shard,
         "load_per_second": round(rows / max(load, 1e-9), 1),
         "forward_per_second": round(rows / max(forward, 1e-9), 1),
-        "seconds": round(seconds, 1),
+        "seconds": seconds,
     }
     sentence = (
         f"{n:,} {examples.kind}s become a table of {n:,} × {p:,} in {dtype} ({numbers['bytes'] / 1e6:,.1f} MB, "

@@ -20,6 +20,7 @@ from clearhead.features.backbone import Backbone, predict
 from clearhead.features.batches import Batch, ahead, load_batch, ordered
 from clearhead.features.classes import Alignment, align
 from clearhead.features.examples import Examples
+from clearhead.features.memory import channels_last
 from clearhead.features.shards import dtype_name, read_small
 from clearhead.features.sidecar import Sidecar
 from clearhead.features.table import DenseHead, FeatureTable
@@ -41,8 +42,9 @@ class ExtractOptions:
     """How the work is done; none of it changes what the table means.
 
     ``workers`` threads read and preprocess ahead of the network; ``amp`` computes in half precision ("float16" or
-    "bfloat16", for accelerators); ``channels_last`` lays images out for fast convolutions; ``compile`` pays half a
-    minute once for a faster network; ``wait`` seconds between looks at shards that other processes hold.
+    "bfloat16", for accelerators); ``channels_last`` lays images out for fast convolutions, where the network allows it;
+    ``compile`` pays half a minute once for a faster network; ``wait`` seconds between looks at shards that other
+    processes hold.
     """
 
     workers: int = 1
@@ -57,7 +59,7 @@ def extract(
     examples: Examples,
     folder: str | Path,
     *,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     dtype: str = "float16",
     shard_rows: int | None = None,
     device: str | torch.device | None = None,
@@ -73,9 +75,10 @@ def extract(
     whole table float32. The manifest says how many of the network's predictions change when its own head is applied
     to the stored features (``changed_predictions``), and which examples were ``skipped``.
 
-    Raises `DataError` for an unreadable example unless ``skip_unreadable``.
+    ``batch_size`` is 16 on a CPU (larger activations leave its caches and cost up to three times as much) and 256 on an
+    accelerator, unless given. Raises `DataError` for an unreadable example unless ``skip_unreadable``.
     """
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise SettingError("the batch size must be at least 1", got=batch_size)
     if backbone.kind != examples.kind:
         raise DataError(f"the network takes {backbone.kind}s, the data are {examples.kind}s")
@@ -86,6 +89,7 @@ def extract(
     job = content_key(backbone.key, examples.key, examples.labels, examples.class_names, dtype, rows, skip_unreadable)
     if _is_done(folder, job):
         return FeatureTable.open(folder)
+    batch_size = batch_size or (16 if backbone.device.type == "cpu" else 256)
     work = _Work(backbone, examples, folder, batch_size, rows, skip_unreadable, options or ExtractOptions())
     with claims.joined_job(folder, job):
         _run_all(work, job, stored, progress or Silent())
@@ -199,15 +203,16 @@ def _tasks(
 
 def _network(work: _Work) -> Any:
     backbone, options = work.backbone, work.options
-    if options.channels_last:
-        backbone.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    fast: bool | None = None if options.channels_last else False
     if options.compile:
         backbone.model.compile()
     amp = None if options.amp is None else resolve_dtype(options.amp)
 
     def run(inputs: Any) -> tuple[Tensor, Tensor | None]:
-        if options.channels_last and isinstance(inputs, Tensor) and inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        nonlocal fast
+        if isinstance(inputs, Tensor) and inputs.ndim == 4:
+            fast = channels_last(backbone.model, inputs[:1].to(backbone.device)) if fast is None else fast
+            inputs = inputs.contiguous(memory_format=torch.channels_last) if fast else inputs
         casting = torch.autocast(backbone.device.type, amp) if amp is not None else contextlib.nullcontext()
         with torch.inference_mode(), casting:
             features, logits = backbone.features_and_logits(inputs)

@@ -19,6 +19,7 @@ from clearhead.core.errors import ArtifactError, NotConvergedError, SettingError
 from clearhead.core.progress import Progress, Silent
 from clearhead.core.seeds import torch_generator
 from clearhead.features.attack import PGD, perturb
+from clearhead.features.memory import channels_last
 from clearhead.features.weights import read_checkpoint
 
 __all__ = ["RECIPES", "Epoch", "Recipe", "Score", "evaluate", "train"]
@@ -101,8 +102,8 @@ def train(
     run that is resumed ends with the same weights as one that was not (on one device type). Under ``torchrun`` every
     process takes its share of each batch. Raises `NotConvergedError` if the loss stops being finite.
     """
-    # Channels last trains small convolutions twice as fast, on a CPU as on a GPU.
-    model.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    model.to(device).train()
+    channels_last(model, pixels(images[:1]).to(device))
     ddp = _parallel(model)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
