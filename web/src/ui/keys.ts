@@ -37,7 +37,9 @@ const KEYS: Record<string, () => void> = {
 
 export function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
-  const typing = target.closest("input, select, textarea, dialog, [contenteditable]");
+  const typing = target.closest("input:not([type=range]):not([type=checkbox]), select, textarea, dialog[open]");
+  // Arrows move the slider that has the focus, whichever it is.
+  if (event.key.startsWith("Arrow") && target.closest("input")) return;
   if (event.ctrlKey || event.metaKey || event.altKey || typing || !manifest.value) return;
   const quickly = Date.now() - lastG < 1200;
   if (quickly && GOES[event.key]) {
