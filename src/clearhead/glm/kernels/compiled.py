@@ -11,8 +11,8 @@ import numba
 
 __all__ = ["compiled"]
 
-# Numba keys stored code by the file of the function alone, yet kernels are made of several files: code kept from before an
-# upgrade, or from a source tree edited meanwhile, would be called with other conventions and write out of bounds.
+# Numba keys stored code by the file of the function alone, yet kernels are made of several files: code kept from before
+# an upgrade, or from a source tree edited meanwhile, would be called with other conventions and write out of bounds.
 SOURCES = sorted(Path(__file__).parent.glob("*.py"))
 STAMP = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]
 
