@@ -11,6 +11,7 @@ from torch.nn.functional import linear, pad
 from clearhead.core import distributed
 from clearhead.core.rows import Rows
 from clearhead.core.scaling import Standardizer
+from clearhead.glm.kernels.threads import all_threads
 
 __all__ = ["Design", "compute_dtype", "padded_width"]
 
@@ -91,7 +92,9 @@ class Design:
         A = self._columns(left)
         B = A if right is left else self._columns(right)
         A = A if self.uniform else A * self.weight[:, None]
-        return distributed.all_reduce(A.T @ B) / self.total
+        with all_threads():
+            product = A.T @ B
+        return distributed.all_reduce(product) / self.total
 
     def _columns(self, features: Tensor) -> Tensor:
         whole = len(features) == self.Z.shape[1] and bool((features[1:] > features[:-1]).all())

@@ -179,9 +179,9 @@ class _Run:
         """λ_max of this problem; with unpenalised features, of the model that has only those."""
         value = self.penalty.lambda_max(self.problem.null[2])
         if self.penalty.factors is not None and 0 in self.penalty.factors:
-            only = solve(self.problem, self.penalty, 1e3 * max(value, 1.0), self.solver, self._limits(), self.empty())
-            theta_slope = self._slope(only)
-            value = self.penalty.lambda_max(theta_slope)
+            tight = Limits(1e3 * torch.finfo(self.problem.dtype).eps, self.options.max_iter)
+            only = solve(self.problem, self.penalty, 1e3 * max(value, 1.0), self.solver, tight, self.empty())
+            value = self.penalty.lambda_max(self._slope(only)) * (1 + 1e-5)  # the solve's own tolerance
         # A hair above, so that rounding cannot leave a weight at the first λ.
         return value * (1 + 4 * torch.finfo(self.problem.dtype).eps) if value > 0 else 1.0
 

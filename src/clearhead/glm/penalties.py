@@ -56,7 +56,7 @@ class Penalty(ABC):
     def lambda_max(self, gradient: Tensor) -> float:
         """The smallest λ at which all penalised weights are zero (eq. 5), from −∂loss/∂W (p, k) of the null model."""
         factors = self.weights(len(gradient), gradient)
-        size = self.size(gradient)
+        size = self.size(gradient.clamp(min=0) if self.nonnegative else gradient)
         size = torch.where((factors > 0) & torch.isfinite(factors), size / factors, torch.zeros_like(size))
         return float(size.max()) / max(self.l1_ratio, MIN_L1_RATIO)
 

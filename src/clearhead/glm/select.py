@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,7 @@ from clearhead.core.rows import Rows, as_rows
 from clearhead.glm.metrics import score, standard_error
 from clearhead.glm.solution import RegularizationPath, Solution
 
-__all__ = ["Selection", "decisions", "select"]
+__all__ = ["Selection", "accuracy_at", "decisions", "information_criterion", "select"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,23 @@ def select(
         slack = standard_error(metric, path[best].loss, Z[:, best], labels)
     index = _choose(path, scores, best, rule, slack, target)
     return Selection(index, path[index], scores, rule, metric, best)
+
+
+def information_criterion(path: RegularizationPath, n: int, *, gamma: float = 0.0) -> tuple[float, ...]:
+    """2n·loss + df·log n + 2γ·df·log(pk) of every head: BIC, or the extended BIC (Chen and Chen 2008) for γ > 0.
+
+    ``n`` is the number of training rows; df counts nonzero weights. The smallest value is the best.
+    """
+    return tuple(
+        2 * n * s.info["loss"] + s.nonzeros * (math.log(n) + 2 * gamma * math.log(max(s.coef.numel(), 1))) for s in path
+    )
+
+
+def accuracy_at(
+    path: RegularizationPath, X_val: Any, y_val: Any, targets: Sequence[float] = (5, 10, 15, 20, 25, 30)
+) -> dict[float, float]:
+    """Validation accuracy of the densest head with at most each number of weights a class (accuracy at NEC)."""
+    return {t: (chosen := select(path, X_val, y_val, rule="target", target=t)).scores[chosen.index] for t in targets}
 
 
 def _choose(

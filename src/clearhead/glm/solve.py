@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from clearhead.glm.certificate import Point, certify
+from clearhead.glm.kernels.threads import threads_for_rows
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
@@ -48,6 +49,19 @@ def solve(
 
     ``guess`` is another (p, k) to begin at if it is better than ``start``.
     """
+    with threads_for_rows(problem.device.type == "cpu" and problem.width in (8, 16)):
+        return _solve(problem, penalty, lambda_, solver, limits, start, guess)
+
+
+def _solve(
+    problem: Problem,
+    penalty: Penalty,
+    lambda_: float,
+    solver: Solver,
+    limits: Limits,
+    start: tuple[Tensor, Tensor],
+    guess: Tensor | None,
+) -> Solution:
     began, reads = time.monotonic(), problem.design.reads
     solver.start(lambda_)
     coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
@@ -73,7 +87,7 @@ def solve(
         dual = max(dual, point.dual)
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
-    info = {"seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
+    info = {"loss": best.loss, "seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
     info |= {f"{name}_stop_epoch": float(epoch) for name, epoch in solver.stopped.items()}
     return _solution(problem, best, dual, lambda_, status, iteration, info)
 
@@ -84,7 +98,7 @@ def _outcome(
     unit = problem.null[1]
     if unit <= 0:
         return Status.Converged
-    if point.objective - dual <= limits.tol * unit:
+    if _gap(problem, point, dual) <= limits.tol:
         return Status.Converged
     if math.isinf(dual) and point.kkt <= limits.tol * watch.scale:
         return Status.Uncertified
@@ -121,22 +135,26 @@ class _Watch:
         self._best = [min(v, b) for v, b in zip(values, self._best, strict=True)]
 
 
+def _gap(problem: Problem, point: Point, dual: float) -> float:
+    """The gap relative to the null loss, never below what this precision resolves."""
+    unit = problem.null[1]
+    return max((point.objective - dual) / unit, torch.finfo(problem.dtype).eps) if unit > 0 else 0.0
+
+
 def _solution(
     problem: Problem, point: Point, dual: float, lambda_: float, status: Status, n_iter: int, info: dict[str, float]
 ) -> Solution:
-    unit = problem.null[1]
-    gap = (point.objective - dual) / unit if unit > 0 else 0.0
     return Solution(
         lambda_=lambda_,
         coef=point.coef.clone(),
         intercept=_centred(problem, point.intercept),
         objective=point.objective,
-        gap=max(gap, 0.0) if gap > -1e-12 else gap,
+        gap=_gap(problem, point, dual),
         kkt=point.kkt,
         status=status,
         n_iter=n_iter,
         standardizer=problem.scaler,
         loss=problem.loss.name,
-        null_loss=unit,
+        null_loss=problem.null[1],
         info=info,
     )

@@ -58,7 +58,7 @@ def real(y: Any, n: int) -> Tensor:
 
 
 def _tensor(y: Any, n: int) -> Tensor:
-    array = y.detach().cpu() if isinstance(y, Tensor) else np.asarray(y)
+    array = y.detach().cpu() if isinstance(y, Tensor) else np.array(y)
     if isinstance(array, np.ndarray) and array.dtype.kind not in "biuf":
         raise DataError("targets must be numbers", got=f"dtype {array.dtype}", fix="encode class names as 0, 1, 2, …")
     values = torch.as_tensor(array).to(torch.float64)

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 import torch
 
-__all__ = ["over_rows"]
+__all__ = ["all_threads", "over_rows", "threads_for_rows"]
+
+_reserved: ContextVar[int] = ContextVar("threads reserved for rows", default=0)
+
+
+@contextmanager
+def threads_for_rows(active: bool) -> Iterator[None]:
+    """Give torch's threads to the compiled kernels while small tensors are worked on by one.
+
+    Torch's own threads spin between operations; beside the kernels' threads they cost several times what they save.
+    """
+    threads = torch.get_num_threads()
+    if not active or threads == 1:
+        yield
+        return
+    token = _reserved.set(threads)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        _reserved.reset(token)
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Give them back for one large matrix product."""
+    threads = _reserved.get()
+    if not threads:
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(1)
 
 
 @cache
@@ -18,7 +55,7 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 def over_rows(n: int, work: Callable[[int, int, int], None], multiple: int = 8) -> int:
     """Call ``work(part, start, stop)`` on as many parts of the n rows as torch has threads; return how many."""
-    workers = max(1, min(torch.get_num_threads(), n // 256))
+    workers = max(1, min(_reserved.get() or torch.get_num_threads(), n // 256))
     size = -(-n // workers)
     size = -(-size // multiple) * multiple
     spans = [(start, min(start + size, n)) for start in range(0, n, size)]

@@ -45,6 +45,16 @@ class ProxNewton(Solver):
         self.lambda_, self.last, self.steps = lambda_, None, 0
         self.features = self.known[:0]
 
+    def learn(self, features: Tensor) -> None:
+        """Compute the Gram matrix of these features beforehand."""
+        self._learn_gram(features)
+
+    def taught(self, problem: Problem) -> ProxNewton:
+        """A solver of the same rows under other weights that uses this one's Gram matrix as its model."""
+        other = ProxNewton(problem, self.penalty, self.seed)
+        other.known, other.stored = self.known, self.stored
+        return other
+
     def observe(self, point: Point) -> None:
         if self.last is not None and self.last is not point:
             self.memory.add(self._pad(point.coef - self.last.coef), self._pad(self.last.slope - point.slope))
@@ -117,12 +127,12 @@ class ProxNewton(Solver):
         ahead = self.penalty.value(point.coef + delta, self.lambda_)
         here = self.penalty.value(point.coef, self.lambda_)
         decrease = -float((point.slope * delta).sum()) + ahead - here
-        size = 1.0
+        size, slack = 1.0, torch.finfo(self.problem.dtype).eps * abs(point.objective)
         for _ in range(25):
             coef, logits = point.coef + size * delta, point.logits + size * direction
             intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2)
             objective = fit.loss + self.penalty.value(coef, self.lambda_)
-            if objective <= point.objective + 1e-4 * size * min(decrease, 0.0):
+            if objective <= point.objective + 1e-4 * size * min(decrease, 0.0) + slack:
                 return coef, logits, intercept
             size *= 0.5
         self.memory = SecantMemory(MEMORY)  # what misled the model is forgotten

@@ -29,7 +29,7 @@ class Saga(Solver):
     """
 
     name: ClassVar[str] = "saga"
-    batch = 512
+    largest_batch = 512
     epochs_per_certificate = 5
     stop_tol = 1e-4
     lookbehind = 5
@@ -43,7 +43,7 @@ class Saga(Solver):
         self.lambda_ = 0.0
         self.stopped = {}
         n = problem.design.shape[0]
-        batch = min(self.batch, n)
+        batch = self.batch = min(self.largest_batch, max(1, n // 8))
         whole = largest_eigenvalue(problem, seed)
         rows = float((problem.design.Z.square().sum(1) * problem.design.weight).max()) + 1.0
         mixed = (
@@ -80,7 +80,7 @@ class Saga(Solver):
         n = design.shape[0]
         assert self.table is not None
         order = torch.randperm(n, generator=self.generator).to(problem.device)
-        for rows in order.split(min(self.batch, n)):
+        for rows in torch.split(order, self.batch):
             Z, w = design.Z[rows], design.weight[rows, None]
             logits = Z @ W + b.to(W)
             if problem.offset is not None:
