@@ -243,3 +243,27 @@ def test_disk_full_while_fitting(sources: dict[str, str], tmp_path: Path, monkey
     Run(tmp_path / "full").fit()
     assert len(Run(tmp_path / "full").path) == 8
     assert os.path.exists(tmp_path / "full" / "path" / "path.json")
+
+
+def test_columns_of_the_examples(sources: dict[str, str], tmp_path: Path) -> None:
+    from clearhead.features.inputs import load_examples
+
+    data = load_examples(sources["data"])
+    data.columns["photo"] = np.arange(len(data)) // 4
+    run = Run(tmp_path / "kept", model=sources["model"], data=data, split_by="photo", **SMALL)
+    run.fit()
+    photos = run.table.columns["photo"]
+    trained = set(photos[run.split.train.numpy()].tolist())
+    assert not trained & set(photos[run.split.test.numpy()].tolist()), "rows of one photo stay together"
+    with pytest.raises(SettingError, match="no such column"):
+        Run(tmp_path / "absent", model=sources["model"], data=data, split_by="author", **SMALL)()
+
+
+def test_a_balanced_test_has_as_many_rows_of_either_class(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
+    np.savez(tmp_path / "f.npz", features=x, labels=(x[:, 0] > 0.8).astype(int))
+    run = Run(tmp_path / "run", features=tmp_path / "f.npz", balance_test=True, **SMALL)
+    run()
+    positives = int(run.table.labels[run.split.test].sum())
+    finding = next(f for f in run.findings if f.kind == "tradeoff")
+    assert finding.numbers["test_accuracy"].n == 2 * positives

@@ -21,6 +21,7 @@ from clearhead.debug import (
     misclassified,
     tradeoff,
 )
+from clearhead.features.split import balanced
 from clearhead.glm.solution import RegularizationPath
 from clearhead.head import SparseHead
 from clearhead.report.rows import of_table
@@ -68,7 +69,7 @@ def tasks(run: Run) -> list[Task]:
 
 def debug(run: Run) -> None:
     """Write the findings about the selected head."""
-    key = content_key(run.record.key("select"), run.head.weight, run.dense.weight)
+    key = content_key(run.record.key("select"), run.head.weight, run.dense.weight, run.config.data.balance_test)
     run.record.step("debug", key, [run.folder / "findings" / "features_per_class.json"], lambda: _debug(run))
 
 
@@ -104,16 +105,22 @@ def _findings(run: Run) -> Iterator[tuple[str, Finding]]:
     run.record.note(not_analysed=skipped)
 
 
-def _predictions(run: Run, head: SparseHead, part: str) -> Tensor:
-    rows = run.table.view(getattr(run.split, part))
-    return torch.cat([head.predict(block.float()) for _, block in rows.blocks()])
+def rows_of(run: Run, task: Task, part: str) -> Tensor:
+    """The rows of one part; with ``balance_test``, as many test rows of either class of a two-class question (C.1)."""
+    rows: Tensor = getattr(run.split, part)
+    if part == "test" and run.config.data.balance_test and task.head.n_classes == 2:
+        return balanced(task.labels, rows, seed=run.config.data.seed)
+    return rows
+
+
+def _predictions(run: Run, head: SparseHead, rows: Tensor) -> Tensor:
+    return torch.cat([head.predict(block.float()) for _, block in run.table.view(rows).blocks()])
 
 
 def _tradeoff(run: Run, task: Task) -> Finding:
-    splits: dict[str, tuple[Any, Any]] = {
-        part: (run.table.view(getattr(run.split, part)), task.labels[getattr(run.split, part)]) for part in PARTS
-    }
-    dense = {part: _predictions(run, task.dense, part) for part in PARTS}
+    rows = {part: rows_of(run, task, part) for part in PARTS}
+    splits: dict[str, tuple[Any, Any]] = {part: (run.table.view(r), task.labels[r]) for part, r in rows.items()}
+    dense = {part: _predictions(run, task.dense, r) for part, r in rows.items()}
     # An edited head is not a point of the path.
     selected = None if run.record.facts.get("edited_from") else task.chosen
     return tradeoff(task.path, splits, dense=dense, selected=selected)
@@ -122,14 +129,15 @@ def _tradeoff(run: Run, task: Task) -> Finding:
 def _fidelity(run: Run, task: Task) -> Finding | None:
     if task.network is None:
         return None
-    network, rows = task.network, {part: getattr(run.split, part) for part in PARTS}
-    ours = {part: _predictions(run, task.head, part) for part in PARTS}
-    theirs = {part: network[index] for part, index in rows.items()}
-    return fidelity(ours, theirs, {part: task.labels[index] for part, index in rows.items()})
+    network, rows = task.network, {part: rows_of(run, task, part) for part in PARTS}
+    ours = {part: _predictions(run, task.head, r) for part, r in rows.items()}
+    theirs = {part: network[r] for part, r in rows.items()}
+    return fidelity(ours, theirs, {part: task.labels[r] for part, r in rows.items()})
 
 
 def _test(run: Run, task: Task) -> tuple[Any, Tensor]:
-    return run.table.view(run.split.test), task.labels[run.split.test]
+    rows = rows_of(run, task, "test")
+    return run.table.view(rows), task.labels[rows]
 
 
 def _ablation(run: Run, task: Task) -> Finding:

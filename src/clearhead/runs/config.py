@@ -59,8 +59,7 @@ class DataSettings:
     feature_names : file with one feature name a line.
     class_names : file with one class name a line.
     skip_unreadable : leave out images that cannot be read, and count them, instead of stopping.
-    merge_rare : merge labels with too few positives instead of refusing them (many labels at once).
-    balance_test : balance the test rows of each binary label by subsampling.
+    balance_test : judge each question of two classes on as many test rows of either, drawn at random.
     seed : seed of everything drawn at random.
     """
 
@@ -77,7 +76,6 @@ class DataSettings:
     feature_names: Path | None = None
     class_names: Path | None = None
     skip_unreadable: bool = False
-    merge_rare: bool = False
     balance_test: bool = False
     seed: int = 0
 

@@ -14,7 +14,7 @@ from clearhead.core.finding import Finding
 from clearhead.debug import Material, Part, compare, edited, refit_without, removed_features, repair
 from clearhead.head import Edit, SparseHead, write_edits
 from clearhead.report.rows import of_table
-from clearhead.runs import fitting
+from clearhead.runs import fitting, sources
 from clearhead.runs.analyses import PARTS
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ def _proof(run: Run, after: SparseHead, edits: Sequence[Edit], refit: bool) -> l
     labels = fitting.labels_of(run)
     if labels.ndim != 1:
         return []
-    column = run.config.data.group_column
-    groups = None if column is None else run.table.columns[column]
+    groups = sources.column(run, run.config.data.group_column)
     parts = {}
     for name in PARTS:
         rows = getattr(run.split, name)

@@ -161,5 +161,5 @@ def _refuse_rare(run: Run) -> None:
             "labels with too few positives",
             got="; ".join(rare),
             expected=f"at least {FEWEST_TRAIN} in training and {FEWEST_VAL} in validation",
-            fix="leave these label columns out, bring more rows, or merge them with --merge-rare",
+            fix="leave these label columns out, merge them, or bring more rows",
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from numpy.typing import NDArray
 
 from clearhead.core.artifacts import content_key, file_hash
 from clearhead.core.errors import ModelError, SettingError
@@ -20,7 +21,7 @@ from clearhead.features.table import from_file
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["backbone", "example_numbers", "examples", "extract", "same_backbone", "split"]
+__all__ = ["backbone", "column", "example_numbers", "examples", "extract", "same_backbone", "split"]
 
 
 def extract(run: Run) -> None:
@@ -140,18 +141,24 @@ def split(run: Run) -> Split:
     """Which rows train, validate and test."""
     table, settings = run.table, run.config.data
     joined = settings.val is not None or settings.test is not None or {"val", "test"} & set(run.objects)
-    column = settings.split_column or ("split" if joined else None)
-    if column is not None and column not in table.columns:
-        raise SettingError(
-            "no such column", got=column, expected=", ".join(table.columns) or "the table has no columns"
-        )
+    named = settings.split_column or ("split" if joined else None)
     return split_rows(
         table.labels,
         seed=settings.seed,
         class_names=table.class_names,
-        column=None if column is None else table.columns[column],
-        groups=None if settings.split_by is None else table.columns[settings.split_by],
+        column=column(run, named),
+        groups=column(run, settings.split_by),
     )
+
+
+def column(run: Run, name: str | None) -> NDArray[Any] | None:
+    """A column of the table's rows; None for no name, `SettingError` for one that is not there."""
+    if name is None:
+        return None
+    if name not in run.table.columns:
+        known = ", ".join(run.table.columns) or "the table has no further columns"
+        raise SettingError("no such column", got=name, expected=known)
+    return run.table.columns[name]
 
 
 def example_numbers(run: Run, data: Examples) -> list[int]:

@@ -52,11 +52,13 @@ def suspect(run: Run, options: SuggestOptions | None = None, model: str | None =
         with torch.no_grad():
             return network.features(network.preprocess(pictures)).float().cpu()
 
+    boxes = sources.column(run, run.config.data.box_column)
     pictures: Any = data.subset([numbers[int(row)] for row in rows])
     swapped = swap_surroundings(
         pictures,
         labels[rows],
         featurize,
+        boxes=None if boxes is None else boxes[rows.numpy()].astype(float),
         swap=Swap(seed=seed),
         progress=run.progress,
     )
