@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearhead.report.bundle import Bundle, Examples, Head, Ints
-from clearhead.report.explanations import explanations
+from clearhead.report.feature_data import feature_data
 from clearhead.report.rows import counts_table_rows
 from clearhead.report.values import Packed, pack_values, predictions
 from clearhead.report.verdict import certificate, verdict
@@ -20,9 +20,7 @@ Group = tuple[str, Mapping[str, Any]]
 SCHEMA = 1
 DENSE_TOP = 40
 MAX_TEXT = 20_000
-BINS = 40
 EXPLAINING = ("visualization", "superpixels", "words", "names", "exemplars", "features", "ordering", "panels")
-TOP = 24
 
 
 def groups(bundle: Bundle, media: Mapping[str, str]) -> Iterator[Group]:
@@ -35,7 +33,7 @@ def groups(bundle: Bundle, media: Mapping[str, str]) -> Iterator[Group]:
     if bundle.dense is not None:
         yield "dense", _dense(bundle.dense)
     yield "examples", _examples(bundle, packed)
-    yield "features", _features(bundle)
+    yield "features", feature_data(bundle)
     for number, block in enumerate(packed.blocks()):
         yield f"values-{number}", {"q": block}
     for number, finding in enumerate(bundle.findings):
@@ -202,60 +200,6 @@ def _uniform(examples: Examples) -> np.ndarray[Any, Any]:
 
 def _clip(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + f" … ({len(text) - MAX_TEXT:,} more characters)"
-
-
-def _features(bundle: Bundle) -> dict[str, Any]:
-    examples = bundle.examples
-    values = np.asarray(examples.values, np.float32)
-    counts = np.zeros((values.shape[1], BINS), np.uint32)
-    edges = np.zeros((values.shape[1], 2), np.float32)
-    for column in range(values.shape[1] if len(values) else 0):
-        count, edge = np.histogram(values[:, column], BINS)
-        counts[column], edges[column] = count, (edge[0], edge[-1])
-    neighbours, correlation = _correlated(values)
-    return {
-        "bins": BINS,
-        "count": counts,
-        "edge": edges,
-        "top": _top_rows(bundle),
-        "neighbours": neighbours,
-        "correlation": correlation,
-        "n_neighbours": neighbours.shape[1] if neighbours.ndim == 2 else 0,
-        "explanations": _explanations(bundle),
-    }
-
-
-def _explanations(bundle: Bundle) -> list[list[dict[str, Any]]]:
-    """Given ones first, then those that findings hold."""
-    found = explanations(bundle.findings)
-    both = ([*bundle.explanations.get(j, ()), *found.get(j, ())] for j in bundle.examples.features.tolist())
-    return [[asdict(e) for e in list_] for list_ in both]
-
-
-def _top_rows(bundle: Bundle) -> list[list[int]]:
-    examples: Examples = bundle.examples
-    values = np.asarray(examples.values)
-    tops = []
-    for place, feature in enumerate(examples.features):
-        given = bundle.exemplars.get(int(feature))
-        rows = np.argsort(-values[:, place], kind="stable")[:TOP] if given is None else given
-        tops.append([int(i) for i in rows])
-    return tops
-
-
-def _correlated(values: np.ndarray[Any, Any], count: int = 6) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The most correlated other features of each feature over the sample."""
-    n, u = values.shape
-    count = min(count, u - 1)
-    if n < 3 or count < 1:
-        return np.zeros((u, 0), np.int32), np.zeros((u, 0), np.float32)
-    centred = values - values.mean(0)
-    norm = np.sqrt((centred**2).sum(0))
-    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
-    matrix = unit.T @ unit
-    np.fill_diagonal(matrix, 0.0)
-    best = np.argsort(-np.abs(matrix), 1, kind="stable")[:, :count]
-    return best.astype(np.int32), np.take_along_axis(matrix, best, 1).astype(np.float32)
 
 
 def _finding(data: dict[str, Any], media: Mapping[str, str]) -> dict[str, Any]:
