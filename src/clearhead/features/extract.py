@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,42 +15,22 @@ from clearhead.core.artifacts import content_key, read_json, write_json
 from clearhead.core.errors import DataError, SettingError
 from clearhead.core.progress import Progress, Silent
 from clearhead.features import claims
-from clearhead.features.backbone import Backbone, predict
+from clearhead.features.assemble import finish, write_shard
+from clearhead.features.backbone import Backbone
 from clearhead.features.batches import Batch, ahead, load_batch, ordered
-from clearhead.features.classes import Alignment, align
 from clearhead.features.examples import Examples
+from clearhead.features.job import ExtractOptions, Work
 from clearhead.features.memory import channels_last
-from clearhead.features.shards import dtype_name, read_small
-from clearhead.features.sidecar import Sidecar
-from clearhead.features.table import DenseHead, FeatureTable
+from clearhead.features.table import FeatureTable
 from clearhead.features.writer import (
-    About,
     HalfOverflowError,
     TableWriter,
     default_shard_rows,
     overflow_note,
     resolve_dtype,
-    store,
 )
 
 __all__ = ["ExtractOptions", "extract"]
-
-
-@dataclass(frozen=True)
-class ExtractOptions:
-    """How the work is done; none of it changes what the table means.
-
-    ``workers`` threads read and preprocess ahead of the network; ``amp`` computes in half precision ("float16" or
-    "bfloat16", for accelerators); ``channels_last`` lays images out for fast convolutions, where the network allows it;
-    ``compile`` pays half a minute once for a faster network; ``wait`` seconds between looks at shards that other
-    processes hold.
-    """
-
-    workers: int = 1
-    amp: str | None = None
-    channels_last: bool = True
-    compile: bool = False
-    wait: float = 0.2
 
 
 def extract(
@@ -90,36 +69,10 @@ def extract(
     if _is_done(folder, job):
         return FeatureTable.open(folder)
     batch_size = batch_size or (16 if backbone.device.type == "cpu" else 256)
-    work = _Work(backbone, examples, folder, batch_size, rows, skip_unreadable, options or ExtractOptions())
+    work = Work(backbone, examples, folder, batch_size, rows, skip_unreadable, options or ExtractOptions())
     with claims.joined_job(folder, job):
         _run_all(work, job, stored, progress or Silent())
     return FeatureTable.open(folder)
-
-
-@dataclass
-class _Work:
-    backbone: Backbone
-    examples: Examples
-    folder: Path
-    batch_size: int
-    shard_rows: int
-    skip_unreadable: bool
-    options: ExtractOptions
-    alignment: Alignment = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.alignment = align(self.backbone, self.examples)
-
-    @property
-    def shards(self) -> int:
-        return -(-len(self.examples) // self.shard_rows)
-
-    @property
-    def many(self) -> bool:
-        return self.examples.labels is not None and self.examples.labels.ndim == 2
-
-    def span(self, number: int) -> range:
-        return range(number * self.shard_rows, min((number + 1) * self.shard_rows, len(self.examples)))
 
 
 def _is_done(folder: Path, job: str) -> bool:
@@ -127,7 +80,7 @@ def _is_done(folder: Path, job: str) -> bool:
     return path.is_file() and bool(read_json(path).get("key") == job)
 
 
-def _run_all(work: _Work, job: str, dtype: torch.dtype, progress: Progress) -> None:
+def _run_all(work: Work, job: str, dtype: torch.dtype, progress: Progress) -> None:
     note = work.folder / "float32.json"
     started = time.perf_counter()
     if not note.is_file() or read_json(note).get("job") != job:
@@ -139,7 +92,7 @@ def _run_all(work: _Work, job: str, dtype: torch.dtype, progress: Progress) -> N
     return _run(work, writer, progress, {"dtype_note": overflow_note(dtype)}, started)
 
 
-def _run(work: _Work, writer: TableWriter, progress: Progress, notes: dict[str, Any], started: float) -> None:
+def _run(work: Work, writer: TableWriter, progress: Progress, notes: dict[str, Any], started: float) -> None:
     progress.start("extract", len(work.examples))
     missing = [i for i in range(work.shards) if not writer.has(i)]
     progress.advance(len(work.examples) - sum(len(work.span(i)) for i in missing), "already there")
@@ -155,12 +108,12 @@ def _run(work: _Work, writer: TableWriter, progress: Progress, notes: dict[str, 
             time.sleep(work.options.wait)
     if handle is not None:
         if not _is_done(work.folder, writer.job):
-            _finish(work, writer, {**notes, "seconds": round(time.perf_counter() - started, 3)})
+            finish(work, writer, {**notes, "seconds": round(time.perf_counter() - started, 3)})
         claims.release(handle)
     progress.finish()
 
 
-def _write_shards(work: _Work, writer: TableWriter, missing: list[int], progress: Progress) -> None:
+def _write_shards(work: Work, writer: TableWriter, missing: list[int], progress: Progress) -> None:
     held: dict[int, int] = {}
     preprocess, examples = work.backbone.preprocess, work.examples
     tasks = _tasks(work, writer, missing, held)
@@ -175,7 +128,7 @@ def _write_shards(work: _Work, writer: TableWriter, missing: list[int], progress
                 parts.append((batch, *network(batch.inputs)))
             progress.advance(len(batch.rows) + len(batch.skipped))
             if last:
-                _write_shard(work, writer, number, parts)
+                write_shard(work, writer, number, parts)
                 parts = []
                 claims.release(held.pop(number))
     finally:
@@ -185,7 +138,7 @@ def _write_shards(work: _Work, writer: TableWriter, missing: list[int], progress
 
 
 def _tasks(
-    work: _Work, writer: TableWriter, missing: list[int], held: dict[int, int]
+    work: Work, writer: TableWriter, missing: list[int], held: dict[int, int]
 ) -> Iterator[tuple[int, list[int], bool]]:
     for number in missing:
         handle = claims.claim(work.folder, number)
@@ -201,7 +154,7 @@ def _tasks(
             yield number, rows[start : start + work.batch_size], start == starts[-1]
 
 
-def _network(work: _Work) -> Any:
+def _network(work: Work) -> Any:
     backbone, options = work.backbone, work.options
     fast: bool | None = None if options.channels_last else False
     if options.compile:
@@ -219,84 +172,3 @@ def _network(work: _Work) -> Any:
         return features, logits
 
     return run
-
-
-def _write_shard(
-    work: _Work, writer: TableWriter, number: int, parts: list[tuple[Batch, Tensor, Tensor | None]]
-) -> None:
-    rows = torch.tensor([row for batch, *_ in parts for row in batch.rows], dtype=torch.int64)
-    order = rows.argsort()
-    small = {"row": rows[order]}
-    if not parts:
-        features = torch.empty((0, writer.p), dtype=writer.dtype)
-    else:
-        features = store(torch.cat([f for _, f, _ in parts]), writer.dtype)[order]
-    index = work.alignment.index
-    if index is not None:
-        live = [logits for *_, logits in parts if logits is not None]
-        small |= _predictions(work, features, torch.cat(live).cpu()[order] if live else None, index)
-    writer.write(number, features, small)
-
-
-def _predictions(work: _Work, features: Tensor, live: Tensor | None, index: Tensor) -> dict[str, Tensor]:
-    if live is None:
-        return {"prediction": torch.empty((0, len(index)) if work.many else 0, dtype=torch.int64)}
-    own = predict(live[:, index].float(), many=work.many)
-    weight, bias = _head(work.backbone, index)
-    again = predict(torch.nn.functional.linear(features.float(), weight, bias), many=work.many)
-    changed = (own != again).reshape(len(own), -1).any(1).sum()
-    return {"prediction": own, "changed": changed.reshape(1).long()}
-
-
-def _head(backbone: Backbone, index: Tensor) -> tuple[Tensor, Tensor | None]:
-    assert backbone.weight is not None
-    bias = None if backbone.bias is None else backbone.bias.cpu().float()[index]
-    return backbone.weight.cpu().float()[index], bias
-
-
-def _finish(work: _Work, writer: TableWriter, notes: dict[str, Any]) -> None:
-    examples, backbone, index = work.examples, work.backbone, work.alignment.index
-    paths = [writer.path(i) for i in range(work.shards)]
-    kept = torch.cat([read_small(path, "row") for path in paths])
-    prediction = None if index is None else torch.cat([read_small(path, "prediction") for path in paths])
-    numbers = kept.tolist()
-    missing = sorted(set(range(len(examples))) - set(numbers))
-    if not numbers:
-        raise DataError("not one of the examples could be read", got=f"{len(examples)} examples")
-    sidecar = Sidecar(
-        n=len(numbers),
-        labels=None if examples.labels is None else examples.labels[kept],
-        prediction=prediction,
-        uris=[examples.uris[i] for i in numbers],
-        texts=[str(examples[i]) for i in numbers] if examples.kind == "text" else None,
-        columns={name: values[kept.numpy()] for name, values in examples.columns.items()},
-    )
-    notes = {
-        **notes,
-        "model": backbone.source,
-        "model_key": backbone.key,
-        "data_key": examples.key,
-        "feature_layer": backbone.feature_layer,
-        "head_layer": backbone.head_layer,
-        "identity_error": backbone.identity_error,
-        "classes": work.alignment.note,
-        "changed_predictions": None if index is None else _changed(paths),
-        "skipped": [examples.uris[i] for i in missing],
-        "batch_size": work.batch_size,
-        "shard_rows": work.shard_rows,
-        "stored": dtype_name(writer.dtype),
-    }
-    about = About(
-        kind=examples.kind,
-        key=writer.job,
-        class_names=work.alignment.class_names,
-        dense_head=None if index is None else DenseHead(*_head(backbone, index)),
-        notes=notes,
-    )
-    writer.finish(work.shards, sidecar, about)
-
-
-def _changed(paths: list[Path]) -> int:
-    from clearhead.features.shards import read_header
-
-    return sum(int(read_small(p, "changed")) for p in paths if "changed" in read_header(p).tensors)

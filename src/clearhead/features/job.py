@@ -1,0 +1,60 @@
+"""What one extraction is asked to do, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clearhead.features.backbone import Backbone
+from clearhead.features.classes import Alignment, align
+from clearhead.features.examples import Examples
+
+__all__ = ["ExtractOptions", "Work"]
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """How the work is done; none of it changes what the table means.
+
+    ``workers`` threads read and preprocess ahead of the network; ``amp`` computes in half precision ("float16" or
+    "bfloat16", for accelerators); ``channels_last`` lays images out for fast convolutions, where the network allows it;
+    ``compile`` pays half a minute once for a faster network; ``wait`` seconds between looks at shards that other
+    processes hold.
+    """
+
+    workers: int = 1
+    amp: str | None = None
+    channels_last: bool = True
+    compile: bool = False
+    wait: float = 0.2
+
+
+@dataclass
+class Work:
+    """A network, its examples, where the table goes, and how the rows are cut into shards and batches."""
+
+    backbone: Backbone
+    examples: Examples
+    folder: Path
+    batch_size: int
+    shard_rows: int
+    skip_unreadable: bool
+    options: ExtractOptions
+    alignment: Alignment = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.alignment = align(self.backbone, self.examples)
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+        return -(-len(self.examples) // self.shard_rows)
+
+    @property
+    def many(self) -> bool:
+        """Whether many labels hold at once."""
+        return self.examples.labels is not None and self.examples.labels.ndim == 2
+
+    def span(self, number: int) -> range:
+        """The examples of one shard."""
+        return range(number * self.shard_rows, min((number + 1) * self.shard_rows, len(self.examples)))
