@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,3 +190,22 @@ def test_predict_and_why(world: Path, tmp_path: Path, call: Callable[..., tuple[
     code, _, err = call("why", str(tmp_path / "absent.png"), "--run", run, "--quiet")
     assert code == 2
     assert "absent.png" in err
+
+
+def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(3000, 60)).astype(np.float32)
+    np.savez(tmp_path / "f.npz", features=x, labels=(x[:, :5] + draw.normal(size=(3000, 5))).argmax(1))
+    flags = ["--features", str(tmp_path / "f.npz"), "--out", str(tmp_path / "run"), "--n-lambdas", "400", "--quiet"]
+    command = [sys.executable, "-m", "clearhead", "fit", *flags]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run" / "path" / "003.json").exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on from there" in err
+    assert "Traceback" not in err
+    kept = len(list((tmp_path / "run" / "path").glob("[0-9]*.json")))
+    assert kept >= 4
+    assert not (tmp_path / "run" / "path" / "path.json").exists(), "an unfinished path is not taken for whole"

@@ -34,6 +34,7 @@ VERBS = {
 app = App(
     name="clearhead",
     version=clearhead.__version__,
+    suppress_keyboard_interrupt=False,
     help="Replace a network's dense last layer by a sparse, certified-optimal one; see why it errs, and repair it.",
     help_epilogue="Results go to stdout, progress to stderr. Every verb takes --json and --quiet.",
 )

@@ -146,7 +146,7 @@ def _ablation(run: Run, task: Task) -> Finding:
 
 
 def _misclassified(run: Run, task: Task) -> Finding:
-    return of_table(misclassified(task.head, *_test(run, task)), run.split.test)
+    return of_table(misclassified(task.head, *_test(run, task)), rows_of(run, task, "test"))
 
 
 def _confusion(run: Run, task: Task) -> Finding | None:
