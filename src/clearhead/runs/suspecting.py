@@ -25,6 +25,7 @@ from clearhead.debug import (
 )
 from clearhead.features.exemplars import top_rows
 from clearhead.head import Edit, SparseHead, read_edits, write_edits
+from clearhead.report.rows import of_table
 from clearhead.runs import fitting, sources
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def suspect(run: Run, options: SuggestOptions | None = None, model: str | None =
     # Features that the best head of the path uses are next in line when those in use are removed.
     best = run.path[read_json(run.folder / "head" / "selection.json")["best_index"][0]]
     also = (best.coef != 0).any(1).nonzero().flatten()
-    finding = suspects(run.head, evidence, also=also, exemplars=tops)
+    finding = of_table(suspects(run.head, evidence, also=also, exemplars=tops), range(len(run.table)))
     plan = suggest_removals(
         run.head, Material(features, labels[rows]), evidence, cue, options, swapped=swapped, progress=run.progress
     )
