@@ -107,7 +107,7 @@ class _Classifier(ClassifierMixin, _PathEstimator):  # type: ignore[misc]
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """(n, k) log probabilities."""
-        return np.log(self.predict_proba(X))
+        return np.asarray(np.log(self.predict_proba(X)))
 
     def predict(self, X: Any) -> np.ndarray:
         """(n,) most probable labels."""
