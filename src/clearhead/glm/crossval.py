@@ -56,7 +56,7 @@ def cross_validate(
     """
     if rule not in ("best", "one_se"):
         raise SettingError("unknown rule", got=rule, expected="best or one_se")
-    target = torch.as_tensor(y if isinstance(y, Tensor) else np.asarray(y))
+    target = torch.as_tensor(y if isinstance(y, Tensor) else np.array(y))
     chosen = metric or ("mse" if loss.name == "gaussian" else "log_loss")
     if isinstance(folds, int):
         fold = assign_folds(target, folds, stratify=loss.name != "gaussian", seed=seed)
