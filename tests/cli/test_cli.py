@@ -209,3 +209,11 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
     kept = len(list((tmp_path / "run" / "path").glob("[0-9]*.json")))
     assert kept >= 4
     assert not (tmp_path / "run" / "path" / "path.json").exists(), "an unfinished path is not taken for whole"
+
+
+def test_a_dry_run_writes_nothing(world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
+    sources = ("--model", f"{world / 'network.py'}:network", "--data", str(world / "images"))
+    code, out, err = call("extract", *sources, "--out", str(tmp_path / "run"), "--dry-run", "--json", "--quiet")
+    assert code == 0, err
+    assert json.loads(out)["numbers"]
+    assert not (tmp_path / "run").exists()

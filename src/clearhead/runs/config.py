@@ -29,14 +29,14 @@ class ModelSettings:
     model : path.py:function, package.module:function, timm:NAME, torchvision:NAME or hf:NAME_OR_FOLDER.
     feature_layer : module whose input is the deep feature, if it is not found by itself.
     head_layer : module that is the dense head, if it is not found by itself.
-    batch_size : rows a forward pass.
+    batch_size : rows a forward pass; what suits the device if not given.
     feature_dtype : type in which features are stored; the stored, rounded values are the data.
     """
 
     model: str | None = None
     feature_layer: str | None = None
     head_layer: str | None = None
-    batch_size: int = 64
+    batch_size: int | None = None
     feature_dtype: Dtype = "float32"
 
 

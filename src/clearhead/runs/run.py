@@ -67,6 +67,10 @@ class Run:
             sources.extract(self)
         return self._forget("table", "split").table
 
+    def estimate(self) -> Finding:
+        """What extracting would cost: shapes, bytes and time, from a few batches; nothing is written."""
+        return sources.estimate(self)
+
     def fit(self) -> Run:
         """The certified path of sparse heads on the training rows."""
         self._needs_table()

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from clearhead.core.artifacts import content_key, file_hash
 from clearhead.core.errors import ModelError, SettingError
+from clearhead.core.finding import Finding
 from clearhead.core.rows import check_finite
 from clearhead.features.backbone import Backbone, load_backbone
+from clearhead.features.estimate import estimate_extraction
 from clearhead.features.examples import Examples, join_splits
 from clearhead.features.extract import extract as extract_features
 from clearhead.features.inputs import load_examples
@@ -21,7 +23,7 @@ from clearhead.features.table import from_file
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["backbone", "column", "example_numbers", "examples", "extract", "same_backbone", "split"]
+__all__ = ["backbone", "column", "estimate", "example_numbers", "examples", "extract", "same_backbone", "split"]
 
 
 def extract(run: Run) -> None:
@@ -81,6 +83,13 @@ def _from_network(run: Run) -> None:
         )
 
     run.record.step("extract", key, [run.folder / "features" / "manifest.json"], work)
+
+
+def estimate(run: Run) -> Finding:
+    """The cost of extracting, from a few timed batches."""
+    data, settings = examples(run), run.config.model
+    size = {} if settings.batch_size is None else {"batch_size": settings.batch_size}
+    return estimate_extraction(backbone(run, kind=data.kind), data, dtype=settings.feature_dtype, **size)
 
 
 def backbone(run: Run, model: str | None = None, *, kind: str | None = None) -> Backbone:
