@@ -20,7 +20,7 @@ from clearhead.glm.estimators import (
 ESTIMATORS = [
     ElasticNetPathClassifier(tol=1e-11),
     ElasticNetPathRegressor(tol=1e-11),
-    ElasticNetPathClassifierCV(n_lambdas=3, cv=2, l1_ratio=0.3, tol=1e-17),
+    ElasticNetPathClassifierCV(n_lambdas=8, cv=3, l1_ratio=0.3, tol=1e-17),
     ElasticNetPathRegressorCV(n_lambdas=8, cv=3, tol=1e-11),
 ]
 
