@@ -198,7 +198,9 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", features=x, labels=(x[:, :5] + draw.normal(size=(3000, 5))).argmax(1))
     flags = ["--features", str(tmp_path / "f.npz"), "--out", str(tmp_path / "run"), "--n-lambdas", "400", "--quiet"]
     command = [sys.executable, "-m", "clearhead", "fit", *flags]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A job in the background of a script starts with the signal ignored; a person's does not.
+    restore = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=restore)
     while not (tmp_path / "run" / "path" / "003.json").exists() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
