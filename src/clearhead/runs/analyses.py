@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from clearhead.core.artifacts import content_key
@@ -21,6 +20,7 @@ from clearhead.debug import (
     misclassified,
     tradeoff,
 )
+from clearhead.debug.inputs import predicted
 from clearhead.features.split import balanced
 from clearhead.glm.solution import RegularizationPath
 from clearhead.head import SparseHead
@@ -113,14 +113,10 @@ def rows_of(run: Run, task: Task, part: str) -> Tensor:
     return rows
 
 
-def _predictions(run: Run, head: SparseHead, rows: Tensor) -> Tensor:
-    return torch.cat([head.predict(block.float()) for _, block in run.table.view(rows).blocks()])
-
-
 def _tradeoff(run: Run, task: Task) -> Finding:
     rows = {part: rows_of(run, task, part) for part in PARTS}
     splits: dict[str, tuple[Any, Any]] = {part: (run.table.view(r), task.labels[r]) for part, r in rows.items()}
-    dense = {part: _predictions(run, task.dense, r) for part, r in rows.items()}
+    dense = {part: predicted(task.dense, run.table.view(r)) for part, r in rows.items()}
     # An edited head is not a point of the path.
     selected = None if run.record.facts.get("edited_from") else task.chosen
     return tradeoff(task.path, splits, dense=dense, selected=selected)
@@ -130,7 +126,7 @@ def _fidelity(run: Run, task: Task) -> Finding | None:
     if task.network is None:
         return None
     network, rows = task.network, {part: rows_of(run, task, part) for part in PARTS}
-    ours = {part: _predictions(run, task.head, r) for part, r in rows.items()}
+    ours = {part: predicted(task.head, run.table.view(r)) for part, r in rows.items()}
     theirs = {part: network[r] for part, r in rows.items()}
     return fidelity(ours, theirs, {part: task.labels[r] for part, r in rows.items()})
 
