@@ -85,8 +85,14 @@ def link(live) -> str:
     return f"{live.base}/join/{secret}"
 
 
-def answer(page, kind) -> None:
-    """Answer the open task with the mouse."""
+def press(page, name: str) -> None:
+    """Press a button that opens a page, and wait until that page has loaded."""
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("button", name=name).click()
+
+
+def fill(page, kind) -> None:
+    """Fill the open task with the mouse."""
     if kind == "simulate":
         page.locator("input[name=choice]").nth(1).check()
     elif kind == "spurious":
@@ -99,7 +105,12 @@ def answer(page, kind) -> None:
             box.check()
         page.locator("input[name=best][value=b]").check()
     page.locator("input[name=confidence][value='2']").check()
-    page.get_by_role("button", name="Save and continue").click()
+
+
+def answer(page, kind) -> None:
+    """Answer the open task, and wait for what comes next."""
+    fill(page, kind)
+    press(page, "Save and continue")
 
 
 def fits(page) -> bool:
@@ -122,7 +133,7 @@ def test_a_person_does_the_whole_study(browser, live, javascript):
     page.on("console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None)
     page.goto(link(live))
     assert "/join/" not in page.url
-    page.get_by_role("button", name="I have read this").click()
+    press(page, "I have read this")
     while "/done" not in page.url:
         for image in page.locator("img").all():
             if javascript:
@@ -141,20 +152,19 @@ def test_by_keyboard_alone(browser, live):
     context = browser.new_context(viewport=DESK)
     page = context.new_page()
     page.goto(link(live))
-    press = page.keyboard.press
-    press("Tab")  # skip link
-    press("Tab")
-    press("Enter")  # consent
+    key = page.keyboard.press
+    key("Tab")  # skip link
+    key("Tab")
+    key("Enter")  # consent
     page.wait_for_url("**/task/**")
     first = page.url
-    for key in {"simulate": ["b"], "spurious": ["n"], "misclassification": ["a"]}[live.kind]:
-        press(key)
-    press("2")
+    key({"simulate": "b", "spurious": "n", "misclassification": "a"}[live.kind])
+    key("2")
     for _ in range(40):
-        press("Tab")
+        key("Tab")
         if page.evaluate("document.activeElement.value") == "save":
             break
-    press("Enter")
+    key("Enter")
     page.wait_for_url(lambda url: url != first)
     (stored,) = live.store.results.answers()
     expected = {"simulate": ("choice", "b"), "spurious": ("pattern", "no"), "misclassification": ("matches", ["a"])}
@@ -179,9 +189,9 @@ def test_pages_fit_a_phone_and_axe_finds_nothing(browser, live, axe, scheme):
             assert found == [], what
 
         check("consent")
-        page.get_by_role("button", name="I have read this").click()
+        press(page, "I have read this")
         check("task")
-        page.get_by_role("button", name="Save and continue").click()
+        press(page, "Save and continue")
         check("not-complete")
         assert page.get_by_role("alert").is_visible()
         answer(page, live.kind)
@@ -196,8 +206,8 @@ def test_pages_fit_a_phone_and_axe_finds_nothing(browser, live, axe, scheme):
         page.goto(f"{live.base}/admin/login")
         check("login")
         page.locator("#token").fill(live.admin_token)
-        page.get_by_role("button", name="Enter").click()
-        page.get_by_role("button", name="Make links").click()
+        press(page, "Enter")
+        press(page, "Make links")
         check("admin")
         context.close()
 
@@ -206,7 +216,7 @@ def test_a_draft_survives_a_reload(browser, live):
     context = browser.new_context()
     page = context.new_page()
     page.goto(link(live))
-    page.get_by_role("button", name="I have read this").click()
+    press(page, "I have read this")
     page.locator("input[name=confidence][value='3']").check()
     page.reload()
     assert page.locator("input[name=confidence][value='3']").is_checked()
@@ -228,7 +238,8 @@ def test_the_bundle_opens_from_disk_and_its_answers_come_back(browser, live, tmp
     shot(page, f"{live.kind}-bundle-phone")
     for _ in live.study.tasks:
         assert fits(page)
-        answer(page, live.kind)
+        fill(page, live.kind)
+        page.get_by_role("button", name="Save and continue").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save my answers").click()
     download.value.save_as(tmp_path / "answers.json")
