@@ -16,6 +16,7 @@ from clearhead.core.errors import DataError
 from clearhead.core.rows import Rows, as_rows, check_finite
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.design import Design, padded_width
+from clearhead.glm.designs import DenseDesign
 from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
@@ -63,7 +64,7 @@ class Problem:
         weight, total = _normalised(_row_weights(sample_weight, n) * _class_weights(options.class_weight, targets))
         scaler = Standardizer.fit(rows, weight) if standardize else Standardizer.identity(p)
         device = device if device is not None else _device(rows)
-        design = Design.build(rows, scaler, weight, total, device)
+        design = DenseDesign.build(rows, scaler, weight, total, device)
         offset = None if options.offset is None else _offset(options.offset, targets).to(device)
         return cls(design, targets.to(device), weight.to(device), offset, loss, scaler, options.intercept)
 
@@ -91,11 +92,11 @@ class Problem:
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.design.Z.dtype
+        return self.design.dtype
 
     @property
     def device(self) -> torch.device:
-        return self.design.Z.device
+        return self.design.device
 
     def mean(self, values: Tensor) -> Tensor:
         """Weighted mean over all rows of all ranks, in float64."""

@@ -11,7 +11,6 @@ from torch import Tensor
 from clearhead.core.errors import SettingError
 from clearhead.core.progress import Progress, Silent
 from clearhead.core.seeds import numpy_generator
-from clearhead.glm.design import Design
 from clearhead.glm.losses import Loss, Multinomial
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import ElasticNet, Penalty
@@ -80,6 +79,6 @@ def _redrawn(base: Problem, generator: Any) -> Problem:
         total = weight @ base.targets
         present = (total > 0) & ((total < n) | (base.loss.name == "gaussian"))
         if bool(present.all()) or base.loss.name == "gaussian":
-            design = Design(base.design.Z, weight, base.design.total)
+            design = base.design.reweighted(weight)
             return Problem(design, base.targets, weight, base.offset, base.loss, base.scaler, base.intercept)
     raise SettingError("a class is so rare that bootstrap draws keep losing it", fix="merge or drop this class")

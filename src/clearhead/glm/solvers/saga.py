@@ -45,7 +45,7 @@ class Saga(Solver):
         n = problem.design.shape[0]
         batch = self.batch = min(self.largest_batch, max(1, n // 8))
         whole = largest_eigenvalue(problem, seed)
-        rows = float((problem.design.Z.square().sum(1) * problem.design.weight).max()) + 1.0
+        rows = float((problem.design.row_norms() * problem.design.weight).max()) + 1.0
         mixed = (
             whole
             if n <= batch
@@ -81,7 +81,7 @@ class Saga(Solver):
         assert self.table is not None
         order = torch.randperm(n, generator=self.generator).to(problem.device)
         for rows in torch.split(order, self.batch):
-            Z, w = design.Z[rows], design.weight[rows, None]
+            Z, w = design.rows(rows), design.weight[rows, None]
             logits = Z @ W + b.to(W)
             if problem.offset is not None:
                 logits = logits + problem.offset[rows].to(W)
