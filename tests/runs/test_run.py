@@ -267,3 +267,38 @@ def test_a_balanced_test_has_as_many_rows_of_either_class(tmp_path: Path) -> Non
     positives = int(run.table.labels[run.split.test].sum())
     finding = next(f for f in run.findings if f.kind == "tradeoff")
     assert finding.numbers["test_accuracy"].n == 2 * positives
+
+
+def test_rare_labels_are_merged_on_request(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(800, 6)).astype(np.float32)
+    labels = (x[:, :4] + 0.3 * draw.normal(size=(800, 4)) > [0.5, 0.7, 1.4, 2.2]).astype(int)
+    labels[40:, 3] = 0  # far too few of the last
+    np.savez(tmp_path / "f.npz", features=x, labels=labels, class_names=["a", "b", "c", "d"])
+    with pytest.raises(DataError, match="--merge-rare"):
+        Run(tmp_path / "refused", features=tmp_path / "f.npz", **SMALL)()
+    run = Run(tmp_path / "merged", features=tmp_path / "f.npz", merge_rare=True, **SMALL)
+    run()
+    assert run.table.class_names == ["a", "b", "rare: c + d"]
+    assert torch.equal(run.table.labels[:, 2], torch.from_numpy(labels[:, 2] | labels[:, 3]))
+    assert len(run.paths) == 3
+    assert list(run.head.class_names) == run.table.class_names
+    assert Run(tmp_path / "merged").table.key == run.table.key != Run(tmp_path / "refused").table.key
+    assert (tmp_path / "merged" / "report" / "index.html").is_file()
+
+
+def test_the_datas_own_parts_are_kept(world: Path, tmp_path: Path) -> None:
+    """Folders train and val: val is for selection, or the test set where that is said; a test is never trained on."""
+    for part in ("train", "val"):
+        for image in sorted((world / "images").rglob("*.png")):
+            if (int(image.stem) % 4 == 0) == (part == "val"):
+                target = tmp_path / "data" / part / image.parent.name / image.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(image.read_bytes())
+    sources = {"model": f"{world / 'network.py'}:network", "data": str(tmp_path / "data")}
+    for named, counts in (({}, (81, 30, 9)), ({"val_is_test": True}, (81, 9, 30))):
+        run = Run(tmp_path / f"run{len(named)}", **sources, **SMALL, **named)
+        run.extract()
+        assert tuple(len(getattr(run.split, part)) for part in ("train", "val", "test")) == counts
+        given = run.table.columns["split"][(run.split.test if named else run.split.val).numpy()]
+        assert set(given.tolist()) == {"val"}

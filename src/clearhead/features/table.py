@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +83,15 @@ class FeatureTable:
 
         write_arrays(Path(folder), features, labels, **about)
         return cls.open(folder)
+
+    def relabelled(
+        self, labels: Tensor, class_names: Sequence[str], *, prediction: Tensor | None, key: str
+    ) -> FeatureTable:
+        """The same rows under other labels, in memory: no file changes. The network's own head does not apply."""
+        manifest = {**self.manifest, "class_names": list(class_names), "key": key}
+        return FeatureTable(
+            self.folder, manifest, replace(self._sidecar, labels=labels, prediction=prediction), dense_head=None
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

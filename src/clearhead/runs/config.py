@@ -50,6 +50,7 @@ class DataSettings:
     features : instead of a network and examples, a file (.npz, .safetensors, .parquet) with features and labels.
     val : validation examples; without it 10 % of the training rows.
     test : test examples; without it another 10 % of the training rows.
+    val_is_test : the part that the data call val is their test set (ImageNet, Places); validation is cut from training.
     text_column : column that holds the text.
     label_column : column that holds the label; give it several times for many labels at once.
     split_column : column that says train, val or test.
@@ -59,6 +60,7 @@ class DataSettings:
     feature_names : file with one feature name a line.
     class_names : file with one class name a line.
     skip_unreadable : leave out images that cannot be read, and count them, instead of stopping.
+    merge_rare : where many labels hold at once, make those with too few positives one label instead of stopping.
     balance_test : judge each question of two classes on as many test rows of either, drawn at random.
     seed : seed of everything drawn at random.
     """
@@ -67,6 +69,7 @@ class DataSettings:
     features: Path | None = None
     val: str | None = None
     test: str | None = None
+    val_is_test: bool = False
     text_column: str | None = None
     label_column: tuple[str, ...] = ()
     split_column: str | None = None
@@ -76,6 +79,7 @@ class DataSettings:
     feature_names: Path | None = None
     class_names: Path | None = None
     skip_unreadable: bool = False
+    merge_rare: bool = False
     balance_test: bool = False
     seed: int = 0
 

@@ -103,7 +103,7 @@ def _proof(run: Run, after: SparseHead, edits: Sequence[Edit], refit: bool) -> l
     labels = fitting.labels_of(run)
     if labels.ndim != 1:
         return []
-    groups = sources.column(run, run.config.data.group_column)
+    groups = sources.column(run.table, run.config.data.group_column)
     parts = {}
     for name in PARTS:
         rows = getattr(run.split, name)

@@ -13,6 +13,7 @@ from torch import Tensor
 from clearhead.core.artifacts import content_key, read_json, write_json
 from clearhead.core.errors import DataError, ModelError, SettingError
 from clearhead.core.progress import Progress
+from clearhead.features.rare import FEWEST_TRAIN, FEWEST_VAL, rare_labels
 from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path
 from clearhead.glm.path import lambda_grid
 from clearhead.glm.solution import RegularizationPath, Solution
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fit", "fit_key", "labels_of", "load", "targets_of"]
 
-FEWEST_TRAIN, FEWEST_VAL = 10, 5
 SMALL = 1_000_000  # numbers up to which float64 costs nothing that a person would notice
 
 
@@ -147,19 +147,11 @@ def _in_memory(rows: Any, dtype: str, device: str) -> Tensor:
 
 def _refuse_rare(run: Run) -> None:
     """With many labels at once, name those with too few positives to fit or to select on."""
-    targets = targets_of(run)
-    if targets.ndim == 1:
-        return
-    train, val = targets[run.split.train].sum(0), targets[run.split.val].sum(0)
-    rare = [
-        f"{name} ({int(a)} in training, {int(b)} in validation)"
-        for name, a, b in zip(run.table.class_names, train, val, strict=True)
-        if a < FEWEST_TRAIN or b < FEWEST_VAL
-    ]
+    rare = rare_labels(targets_of(run), run.split, run.table.class_names)
     if rare:
         raise DataError(
             "labels with too few positives",
-            got="; ".join(rare),
+            got="; ".join(map(str, rare)),
             expected=f"at least {FEWEST_TRAIN} in training and {FEWEST_VAL} in validation",
-            fix="leave these label columns out, merge them, or bring more rows",
+            fix="merge them (--merge-rare), leave these label columns out, or bring more rows",
         )

@@ -143,7 +143,7 @@ class Run:
     def table(self) -> FeatureTable:
         """The feature table."""
         self._needs("extract")
-        return FeatureTable.open(self.folder / "features")
+        return sources.table(self)
 
     @cached_property
     def split(self) -> Split:

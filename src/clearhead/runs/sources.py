@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -16,14 +17,19 @@ from clearhead.features.backbone import Backbone, load_backbone
 from clearhead.features.estimate import estimate_extraction
 from clearhead.features.examples import Examples, join_splits
 from clearhead.features.extract import extract as extract_features
+from clearhead.features.images import SPLIT_NAMES
 from clearhead.features.inputs import load_examples
+from clearhead.features.rare import merge_rare
 from clearhead.features.split import Split, split_rows
-from clearhead.features.table import from_file
+from clearhead.features.table import FeatureTable, from_file
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["backbone", "column", "estimate", "example_numbers", "examples", "extract", "same_backbone", "split"]
+__all__ = [
+    *("backbone", "column", "estimate", "example_numbers", "examples"),
+    *("extract", "same_backbone", "split", "table"),
+]
 
 
 def extract(run: Run) -> None:
@@ -146,28 +152,41 @@ def _device(name: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
+def table(run: Run) -> FeatureTable:
+    """The run's table, its rare labels merged where that was asked for."""
+    found = FeatureTable.open(run.folder / "features")
+    return merge_rare(found, run.split) if run.config.data.merge_rare else found
+
+
 def split(run: Run) -> Split:
-    """Which rows train, validate and test."""
-    table, settings = run.table, run.config.data
-    joined = settings.val is not None or settings.test is not None or {"val", "test"} & set(run.objects)
-    named = settings.split_column or ("split" if joined else None)
+    """Which rows train, validate and test: by the labels as they were given, merged or not."""
+    table, settings = FeatureTable.open(run.folder / "features"), run.config.data
+    parts = column(table, settings.split_column or _own_parts(table))
+    if settings.val_is_test and parts is not None and "test" not in parts:
+        parts = np.where(parts == "val", "test", parts.astype(str))
     return split_rows(
         table.labels,
         seed=settings.seed,
         class_names=table.class_names,
-        column=column(run, named),
-        groups=column(run, settings.split_by),
+        column=parts,
+        groups=column(table, settings.split_by),
     )
 
 
-def column(run: Run, name: str | None) -> NDArray[Any] | None:
-    """A column of the table's rows; None for no name, `SettingError` for one that is not there."""
+def _own_parts(table: FeatureTable) -> str | None:
+    """The column that says the data's own parts: of a known layout, of folders train and test, of --val and --test."""
+    values = {str(value).lower() for value in np.unique(table.columns.get("split", []))}
+    return "split" if values <= set(SPLIT_NAMES) and {SPLIT_NAMES[v] for v in values} >= {"train"} else None
+
+
+def column(table: FeatureTable, name: str | None) -> NDArray[Any] | None:
+    """A column of a table's rows; None for no name, `SettingError` for one that is not there."""
     if name is None:
         return None
-    if name not in run.table.columns:
-        known = ", ".join(run.table.columns) or "the table has no further columns"
+    if name not in table.columns:
+        known = ", ".join(table.columns) or "the table has no further columns"
         raise SettingError("no such column", got=name, expected=known)
-    return run.table.columns[name]
+    return table.columns[name]
 
 
 def example_numbers(run: Run, data: Examples) -> list[int]:

@@ -53,7 +53,7 @@ def suspect(run: Run, options: SuggestOptions | None = None, model: str | None =
         with torch.no_grad():
             return network.features(network.preprocess(pictures)).float().cpu()
 
-    boxes = sources.column(run, run.config.data.box_column)
+    boxes = sources.column(run.table, run.config.data.box_column)
     pictures: Any = data.subset([numbers[int(row)] for row in rows])
     swapped = swap_surroundings(
         pictures,
