@@ -22,6 +22,7 @@ def explain(
     only: Annotated[str, Parameter(help="Kinds to make, separated by commas: superpixels,visualization, …")] = "",
     masks: Annotated[int, Parameter(help="Masks a picture or sentence.")] = 1000,
     sentences: Annotated[int | None, Parameter(help="Explain at most so many sentences. [default: all]")] = None,
+    steps: Annotated[int, Parameter(help="Steps of gradient ascent for a synthesised picture.")] = 256,
     model: Annotated[str | None, Parameter(help="The network, where the run does not name it.")] = None,
     dry_run: Annotated[bool, Parameter(negative="", help="Say what it would cost, and stop.")] = False,
     output: Output | None = None,
@@ -33,7 +34,7 @@ def explain(
     output = output or Output()
     which = features if features in ("used", "all", "leading") else [int(j) for j in features.split(",")]
     kinds = [kind.strip() for kind in only.split(",") if kind.strip()]
-    settings = ExplainSettings(which, kinds, masks, sentences, model)
+    settings = ExplainSettings(which, kinds, masks, sentences, steps, model)
     job = Run(run, progress=output.progress())
     if dry_run:
         found = costs(job, settings)

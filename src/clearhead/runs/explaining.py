@@ -31,6 +31,7 @@ class ExplainSettings:
     only : kinds to make; all that fit the data by default.
     masks : masks a picture or a sentence (LIME's N).
     sentences : explain at most so many sentences; None for all that may be shown.
+    steps : steps of gradient ascent for a synthesised picture.
     model : the network, where the run does not name it.
     """
 
@@ -38,6 +39,7 @@ class ExplainSettings:
     only: Sequence[str] = ()
     masks: int = 1000
     sentences: int | None = None
+    steps: int = 256
     model: str | None = None
 
 
@@ -57,7 +59,7 @@ def costs(run: Run, settings: ExplainSettings) -> list[E.Cost]:
     subject, numbers = _subject(run, settings)
     kinds = _kinds(run, settings)
     options: dict[str, Any] = {
-        "visualize": E.VisualizeOptions() if "visualization" in kinds else None,
+        "visualize": _visualize_options(settings) if "visualization" in kinds else None,
         "superpixels": _superpixels_options(settings) if "superpixels" in kinds else None,
         "words": _words_options(settings) if "words" in kinds else None,
     }
@@ -104,6 +106,10 @@ def _network(run: Run, settings: ExplainSettings) -> tuple[Backbone | None, Exam
     return sources.same_backbone(run, settings.model), examples
 
 
+def _visualize_options(settings: ExplainSettings) -> E.VisualizeOptions:
+    return E.VisualizeOptions(ascent=E.AscentOptions(steps=settings.steps))
+
+
 def _superpixels_options(settings: ExplainSettings) -> E.SuperpixelsOptions:
     return E.SuperpixelsOptions(lime=E.LimeOptions(samples=settings.masks))
 
@@ -116,7 +122,7 @@ Explainer = Callable[[E.Subject, list[int], Any, ExplainSettings, list[Finding]]
 KINDS: dict[str, Explainer] = {
     "exemplars": lambda s, f, run, o, made: E.exemplars(s, f, run.folder, None, run.progress),
     "profile": lambda s, f, run, o, made: E.profile(s, f, run.folder, None, run.progress),
-    "visualization": lambda s, f, run, o, made: E.visualize(s, f, run.folder, None, run.progress),
+    "visualization": lambda s, f, run, o, made: E.visualize(s, f, run.folder, _visualize_options(o), run.progress),
     "superpixels": lambda s, f, run, o, made: E.superpixels(s, f, run.folder, _superpixels_options(o), run.progress),
     "words": lambda s, f, run, o, made: E.words(s, f, run.folder, _words_options(o), run.progress),
     "ordering": lambda s, f, run, o, made: E.ordering(s, None, run.folder, None, run.progress, findings=made),
