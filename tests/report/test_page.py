@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clearhead.core.errors import InputError, SettingError, UntrustedError
@@ -91,3 +94,19 @@ def test_a_large_single_file_is_warned_of_and_a_huge_one_refused(
         write_report(make_bundle(), tmp_path, single_file=True)
     with pytest.warns(UserWarning, match="faster"):
         write_report(make_bundle(), tmp_path, single_file=True, force=True)
+
+
+def test_memory_does_not_grow_with_the_examples(make_bundle: Make, tmp_path: Path) -> None:
+    peaks = {}
+    for n in (600, 6000):
+        bundle = make_bundle(n=n, p=400, k=6)
+        wide = np.random.default_rng(0).normal(size=(n, 300)).astype(np.float32)
+        features = np.arange(300)
+        heads = [replace(h, feature=h.feature % 300) for h in bundle.heads]
+        bundle = replace(bundle, heads=heads, examples=replace(bundle.examples, features=features, values=wide))
+        tracemalloc.start()
+        write_report(bundle, tmp_path / str(n))
+        peaks[n] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    # Ten times the rows are 6.5 MB more of values; a copy of them alone would show.
+    assert peaks[6000] < peaks[600] + 6_000_000

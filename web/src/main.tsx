@@ -14,5 +14,8 @@ window.clearheadPage = {
   predictions: async () => Array.from((await score(`head-${headIndex.value}`)).predicted),
 };
 const root = document.getElementById("app")!;
-root.replaceChildren();
-render(<App />, root);
+// In a task of its own: reading the script and drawing the first page together would hold the browser up.
+setTimeout(() => {
+  root.replaceChildren();
+  render(<App />, root);
+});

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = ["feature_data"]
 
 BINS = 40
 TOP = 24
+_FEATURES, _ROWS = 512, 512  # correlated at once: what is held beside the sample stays small
 
 
 def feature_data(bundle: Bundle) -> dict[str, Any]:
@@ -56,15 +58,31 @@ def _top_rows(bundle: Bundle) -> list[list[int]]:
 
 
 def _correlated(values: np.ndarray[Any, Any], count: int = 6) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The most correlated other features of each feature over the sample."""
+    """The most correlated other features of each feature over the sample, a few features at a time."""
     n, u = values.shape
     count = min(count, u - 1)
     if n < 3 or count < 1:
         return np.zeros((u, 0), np.int32), np.zeros((u, 0), np.float32)
-    centred = values - values.mean(0)
-    norm = np.sqrt((centred**2).sum(0))
-    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
-    matrix = unit.T @ unit
-    np.fill_diagonal(matrix, 0.0)
-    best = np.argsort(-np.abs(matrix), 1, kind="stable")[:, :count]
-    return best.astype(np.int32), np.take_along_axis(matrix, best, 1).astype(np.float32)
+    mean, deviation = values.mean(0, dtype=np.float64), _deviation(values)
+    inverse = np.divide(1.0, deviation, out=np.zeros(u), where=deviation > 0).astype(np.float32)
+    neighbours, correlation = np.zeros((u, count), np.int32), np.zeros((u, count), np.float32)
+    for start in range(0, u, _FEATURES):
+        own = slice(start, min(start + _FEATURES, u))
+        matrix = np.zeros((own.stop - start, u), np.float32)
+        for rows in _blocks(n):
+            unit = (values[rows] - mean.astype(np.float32)) * inverse
+            matrix += unit[:, own].T @ unit / n
+        matrix[np.arange(own.stop - start), np.arange(start, own.stop)] = 0.0
+        best = np.argsort(-np.abs(matrix), 1, kind="stable")[:, :count]
+        neighbours[own], correlation[own] = best, np.take_along_axis(matrix, best, 1)
+    return neighbours, correlation
+
+
+def _deviation(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    mean = values.mean(0, dtype=np.float64)
+    squares = sum(((values[rows] - mean) ** 2).sum(0) for rows in _blocks(len(values)))
+    return np.sqrt(np.asarray(squares) / len(values))
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, n, _ROWS))

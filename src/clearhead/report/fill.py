@@ -189,7 +189,6 @@ def _removals(source: Source) -> dict[str, Any]:
 def _examples(source: Source, sample: Sample, shipped: Any, thumbnail: int) -> Examples:
     table, rows = source.table, sample.rows
     labels = source.labels if source.labels is not None else table.labels
-    z = source.head.standardize(table.take(torch.as_tensor(rows)).float())[:, torch.as_tensor(shipped)]
     part = np.full(table.shape[0], "unused", object)
     for name, numbers in source.parts.items():
         part[numbers.numpy()] = name
@@ -200,7 +199,7 @@ def _examples(source: Source, sample: Sample, shipped: Any, thumbnail: int) -> E
     }
     return Examples(
         features=shipped,
-        values=z.cpu().numpy(),
+        values=_values(source, rows, shipped),
         labels=np.full(len(rows), -1) if labels is None else labels.numpy()[rows],
         split=part[rows].tolist(),
         uris=[table.uris[i] for i in rows],
@@ -212,6 +211,16 @@ def _examples(source: Source, sample: Sample, shipped: Any, thumbnail: int) -> E
         groups=groups,
         note=sample.note,
     )
+
+
+def _values(source: Source, rows: Any, shipped: Any, at_once: int = 512) -> Any:
+    """(rows, shipped features) standardised values, a few rows at a time: the table may be many times wider."""
+    values, columns = np.empty((len(rows), len(shipped)), np.float32), torch.as_tensor(shipped)
+    for start in range(0, len(rows), at_once):
+        part = slice(start, start + at_once)
+        z = source.head.standardize(source.table.take(torch.as_tensor(rows[part])).float())
+        values[part] = z[:, columns].cpu().numpy()
+    return values
 
 
 def _media(source: Source) -> dict[str, Path]:

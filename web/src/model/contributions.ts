@@ -59,10 +59,15 @@ export function overtaking(head: Head, z: Float32Array, guess: number, other: nu
   return lead < 0 ? taken : null;
 }
 
-/** The smallest set that changes the answer at all, and to what. */
-export function flipping(head: Head, z: Float32Array, guess: number): { places: number[]; to: number } | null {
+/** The smallest set that changes the answer at all, and to what; with a thousand classes it takes a while. */
+export function* flipping(
+  head: Head,
+  z: Float32Array,
+  guess: number,
+): Generator<undefined, { places: number[]; to: number } | null> {
   let best: { places: number[]; to: number } | null = null;
   for (let c = 0; c < head.nClasses; c++) {
+    if (c % 20 === 19) yield;
     if (c === guess) continue;
     const places = overtaking(head, z, guess, c);
     if (places && (!best || places.length < best.places.length)) best = { places, to: c };

@@ -1,5 +1,6 @@
 // Shards arrive as classic scripts that push themselves; this puts them together and hands out groups as signals.
 import { signal, type Signal } from "@preact/signals";
+import { decoded } from "./base64";
 
 type Piece = [key: string, kind: "a" | "l" | "v", value: unknown];
 type Push = [group: string, part: number, pieces: Piece[]];
@@ -48,16 +49,37 @@ function slot<T>(map: Map<string, T>, name: string, make: () => T): T {
   return value;
 }
 
-/** Ask for the scripts of a group, once. */
-function fetchParts(name: string): void {
+/** Scripts read at once: more would hold the page up, and what is looked at now should not wait for the rest. */
+const AT_ONCE = 4;
+const queue: string[] = [];
+let reading = 0;
+
+/** Ask for the scripts of a group, once; the page's own wish comes before what the worker will need. */
+function fetchParts(name: string, hurry = true): void {
   if (asked.has(name) || !has(name)) return;
   asked.add(name);
-  for (let i = 0; i < listing()[name]; i++) {
-    if (arrived.get(name)?.[i]) continue;
+  const parts = Array.from({ length: listing()[name] }, (_, i) => i).filter((i) => !arrived.get(name)?.[i]);
+  const addresses = parts.map((i) => `data/${name}.${i}.js`);
+  if (hurry) queue.unshift(...addresses);
+  else queue.push(...addresses);
+  readNext();
+}
+
+function readNext(): void {
+  while (reading < AT_ONCE && queue.length) {
     const script = document.createElement("script");
-    script.src = `data/${name}.${i}.js`;
-    script.onload = () => script.remove();
-    script.onerror = () => (failed.value = [...failed.value, script.src]);
+    const end = () => {
+      script.remove();
+      reading--;
+      readNext();
+    };
+    script.src = queue.shift()!;
+    script.onload = end;
+    script.onerror = () => {
+      failed.value = [...failed.value, script.src];
+      end();
+    };
+    reading++;
     document.head.append(script);
   }
 }
@@ -74,8 +96,8 @@ export function group<T = Payload>(name: string): Signal<T | undefined> {
   return out as unknown as Signal<T | undefined>;
 }
 
-function completed(name: string): Promise<void> {
-  fetchParts(name);
+function completed(name: string, hurry = true): Promise<void> {
+  fetchParts(name, hurry);
   const done = slot(complete, name, () => signal(false));
   return new Promise((resolve) => {
     const stop = done.subscribe((value) => {
@@ -94,7 +116,7 @@ export async function whole<T = Payload>(name: string): Promise<T> {
 
 /** The encoded pieces of a group's arrays, for the worker to decode; they are handed out once. */
 export async function raw(name: string): Promise<string[]> {
-  await completed(name);
+  await completed(name, false);
   const pieces = arrived.get(name)!.flat();
   arrived.delete(name);
   return pieces.filter(([, kind]) => kind === "a").map(([, , value]) => (value as [string, string])[1]);
@@ -125,9 +147,5 @@ const TYPES = {
 } as const;
 
 function decode(chunks: [string, string][]): ArrayBufferView {
-  const texts = chunks.map(([, text]) => atob(text));
-  const all = new Uint8Array(texts.reduce((n, t) => n + t.length, 0));
-  let at = 0;
-  for (const text of texts) for (let i = 0; i < text.length; i++) all[at++] = text.charCodeAt(i);
-  return new TYPES[chunks[0][0] as keyof typeof TYPES](all.buffer);
+  return new TYPES[chunks[0][0] as keyof typeof TYPES](decoded(chunks.map(([, text]) => text)));
 }

@@ -1,5 +1,5 @@
 // All state lives in the address: `#/class/3?h=7&off=12,40`.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 export interface Route {
   page: string;
@@ -30,26 +30,32 @@ export function param(name: string): string {
   return route.value.params[name] ?? "";
 }
 
-function format(page: string, args: (string | number)[], params: Record<string, string>): string {
-  const entries = Object.entries(params).filter(([, v]) => v !== "");
-  const query = entries.length ? "?" + new URLSearchParams(entries).toString().replaceAll("%2C", ",") : "";
+function address(page: string, args: (string | number)[], query: string): string {
   return "#/" + [page, ...args].map((a) => encodeURIComponent(a)).join("/") + query;
 }
 
-/** The address of a page, with the parameters that stay. */
-export function link(page: string, args: (string | number)[] = [], params: Record<string, string> = {}): string {
-  const kept = Object.fromEntries(KEPT.map((k) => [k, param(k)]));
-  return format(page, args, { ...kept, ...params });
+function queryOf(params: Record<string, string>): string {
+  const entries = Object.entries(params).filter(([, v]) => v !== "");
+  return entries.length ? "?" + new URLSearchParams(entries).toString().replaceAll("%2C", ",") : "";
 }
 
-export function go(page: string, args: (string | number)[] = [], params: Record<string, string> = {}): void {
+const kept = computed(() => Object.fromEntries(KEPT.map((k) => [k, param(k)])));
+/** Pages hold thousands of links, nearly all with the same parameters. */
+const keptQuery = computed(() => queryOf(kept.value));
+
+/** The address of a page, with the parameters that stay. */
+export function link(page: string, args: (string | number)[] = [], params?: Record<string, string>): string {
+  return address(page, args, params ? queryOf({ ...kept.value, ...params }) : keptQuery.value);
+}
+
+export function go(page: string, args: (string | number)[] = [], params?: Record<string, string>): void {
   location.hash = link(page, args, params);
 }
 
 /** Change parameters of this page in place, without a step in the history. */
 export function set(params: Record<string, string>): void {
   const { page, args, params: old } = route.value;
-  history.replaceState(null, "", format(page, args, { ...old, ...params }));
+  history.replaceState(null, "", address(page, args, queryOf({ ...old, ...params })));
   route.value = parse(location.hash);
 }
 

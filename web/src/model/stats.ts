@@ -1,4 +1,5 @@
 // Right and wrong over the sample, and what a change of the head does to it.
+import { whole } from "../ui/format";
 import { examples, info } from "./store";
 import type { Scores } from "./protocol";
 
@@ -13,7 +14,7 @@ export function uniformRows(): number[] {
 
 /** What the examples of effects are, in words. */
 export function sampleWords(n: number): string {
-  const count = n.toLocaleString("en-US");
+  const count = whole(n);
   return info().uniform_known ? `${count} randomly drawn test examples` : `the ${count} test examples here, which are not a random sample`;
 }
 

@@ -1,4 +1,5 @@
 // The engine room: activations of the whole sample and the scores of one head, kept up to date edit by edit.
+import { decoded } from "./base64";
 import type { Answer, Request, Setup } from "./protocol";
 
 let setup: Setup;
@@ -20,7 +21,7 @@ scope.onmessage = ({ data }) => {
       blocks = [];
       return;
     case "block":
-      blocks[data.number] = decode(data.chunks);
+      blocks[data.number] = new Uint16Array(decoded(data.chunks));
       return;
     case "head":
       score(data);
@@ -34,14 +35,6 @@ scope.onmessage = ({ data }) => {
       return send(data.id, row(data.i));
   }
 };
-
-function decode(chunks: string[]): Uint16Array {
-  const parts = chunks.map((c) => atob(c));
-  const bytes = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const p of parts) for (let i = 0; i < p.length; i++) bytes[at++] = p.charCodeAt(i);
-  return new Uint16Array(bytes.buffer);
-}
 
 function column<T extends Float32Array | Float64Array>(place: number, out: T): T {
   const { n, perBlock, low, step } = setup;

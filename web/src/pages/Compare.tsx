@@ -3,9 +3,11 @@ import { useEffect, useState } from "preact/hooks";
 import { score } from "../model/engine";
 import { link, param, set } from "../model/route";
 import { className, dense, examples, head, headIndex, headOf, info, nameOf } from "../model/store";
+import type { Head } from "../model/head";
 import type { Scores } from "../model/protocol";
 import { effect, sampleWords, uniformRows } from "../model/stats";
 import { Figure } from "../ui/Figure";
+import { useSlowly } from "../ui/Later";
 import { Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
 import { percent, plural, short } from "../ui/format";
@@ -114,33 +116,41 @@ function Against() {
   );
 }
 
+/** Class by class: features before and after, gained and lost, and how far the weights moved in all. */
+function* moves(before: Head, after: Head): Generator<undefined, number[][]> {
+  const rows: number[][] = [];
+  for (let c = 0; c < after.nClasses; c++) {
+    const x = new Map(before.ofClass(c).map((w) => [w.place, w.weight]));
+    const y = new Map(after.ofClass(c).map((w) => [w.place, w.weight]));
+    let [moved, gained, lost] = [0, 0, 0];
+    for (const [p, w] of x) {
+      moved += Math.abs(w - (y.get(p) ?? 0));
+      if (!y.has(p)) lost++;
+    }
+    for (const [p, w] of y)
+      if (!x.has(p)) {
+        moved += Math.abs(w);
+        gained++;
+      }
+    rows.push([c, x.size, y.size, gained, lost, moved]);
+    if (c % 20 === 19) yield;
+  }
+  return rows;
+}
+
 function Weights({ name }: { name: string }) {
   const before = headOf(name);
   const after = head.value;
-  if (!before || !after) return <Waiting />;
+  const rows = useSlowly(function* () {
+    return before && after ? yield* moves(before, after) : undefined;
+  }, [before, after]);
+  if (!before || !after || !rows) return <Waiting />;
   const { shipped, classes } = info();
-  const used = (h: typeof before) => new Set(h.data.feature);
+  const used = (h: Head) => new Set(h.data.feature);
   const [a, b] = [used(before), used(after)];
   const gone = [...a].filter((p) => !b.has(p));
   const fresh = [...b].filter((p) => !a.has(p));
-  const sheet = {
-    columns: ["class", "features before", "features after", "gained", "lost", "weight moved"],
-    rows: classes.map((_, c) => {
-      const x = new Map(before.ofClass(c).map((w) => [w.place, w.weight]));
-      const y = new Map(after.ofClass(c).map((w) => [w.place, w.weight]));
-      const all = new Set([...x.keys(), ...y.keys()]);
-      let moved = 0;
-      all.forEach((p) => (moved += Math.abs((x.get(p) ?? 0) - (y.get(p) ?? 0))));
-      return [
-        c,
-        x.size,
-        y.size,
-        [...y.keys()].filter((p) => !x.has(p)).length,
-        [...x.keys()].filter((p) => !y.has(p)).length,
-        moved,
-      ];
-    }),
-  };
+  const sheet = { columns: ["class", "features before", "features after", "gained", "lost", "weight moved"], rows };
   const list = (places: number[]) =>
     places.slice(0, 40).map((p) => (
       <a class="chip" href={link("feature", [shipped[p]])} dir="auto">

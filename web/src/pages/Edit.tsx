@@ -1,16 +1,18 @@
 // The cart: edits made anywhere, their effect on the sample at once, and the file that applies them.
 import { cart, editsFile, problem, setCart, type Action, type Edit } from "../model/cart";
 import { busy, edited, shown, took, wantScores } from "../model/engine";
+import type { Head } from "../model/head";
 import { group } from "../model/load";
 import { link } from "../model/route";
 import { className, examples, head, info, nameOf, placeOf } from "../model/store";
 import { effect, sampleWords, uniformRows, type Effect } from "../model/stats";
 import { Figure } from "../ui/Figure";
+import { useSlowly } from "../ui/Later";
 import { Facts, Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
 import { Strip } from "../ui/Thumb";
 import { save } from "../ui/export";
-import { percent, plural, short } from "../ui/format";
+import { percent, plural, short, whole } from "../ui/format";
 
 export interface Removals {
   n: number;
@@ -204,34 +206,39 @@ function PerClass({ e }: { e: Effect }) {
   );
 }
 
+type Cells = (number | string)[];
+
+/** A row a feature, the removal that helps most first. */
+function* removalRows(r: Removals, h: Head): Generator<undefined, Cells[]> {
+  const changed: [column: number, gained: number][][] = Array.from(r.feature, () => []);
+  r.entry.forEach((at, e) => changed[at].push([r.column[e], r.gained[e]]));
+  const rows: Cells[] = [];
+  for (const [i, id] of r.feature.entries()) {
+    if (i % 50 === 49) yield;
+    const most = changed[i].sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 3);
+    const words = most.map(([c, gained]) => `${gained > 0 ? "+" : "−"}${Math.abs(gained)} ${className(c)}`).join(", ");
+    const place = placeOf(id);
+    const users = place < 0 ? 0 : h.count(place);
+    rows.push([id, (100 * (r.fixed[i] - r.broken[i])) / r.n, r.fixed[i], r.broken[i], users, words]);
+  }
+  return rows.sort((a, b) => (b[1] as number) - (a[1] as number));
+}
+
 /** The exact effect of each single removal, computed in Python on the whole test set. */
 function SingleRemovals() {
   const m = info();
   const r = m.has_removals ? group<Removals>("removals").value : undefined;
-  if (!m.has_removals) return null;
-  if (!r) return <Waiting />;
   const h = head.value;
-  const changed: [column: number, gained: number][][] = Array.from(r.feature, () => []);
-  r.entry.forEach((at, e) => changed[at].push([r.column[e], r.gained[e]]));
-  const sheet = {
-    columns: ["feature", "change in points", "fixed", "broken", "classes", "most changed"],
-    rows: Array.from(r.feature, (id, i) => [
-      id,
-      (100 * (r.fixed[i] - r.broken[i])) / r.n,
-      r.fixed[i],
-      r.broken[i],
-      h && placeOf(id) >= 0 ? h.classesOf(placeOf(id)).length : 0,
-      changed[i]
-        .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]))
-        .slice(0, 3)
-        .map(([c, gained]) => `${gained > 0 ? "+" : "−"}${Math.abs(gained)} ${className(c)}`)
-        .join(", "),
-    ]).sort((a, b) => (b[1] as number) - (a[1] as number)),
-  };
+  const rows = useSlowly(function* () {
+    return r && h ? yield* removalRows(r, h) : undefined;
+  }, [r, h]);
+  if (!m.has_removals) return null;
+  if (!r || !rows) return <Waiting />;
+  const sheet = { columns: ["feature", "change in points", "fixed", "broken", "classes", "most changed"], rows };
   return (
     <Section
       title="Removing one feature"
-      note={`Exact, for the selected head on all ${r.n.toLocaleString("en-US")} ${r.split} rows, one feature at a time; before, ${percent(r.accuracy, 2)} are right.`}
+      note={`Exact, for the selected head on all ${whole(r.n)} ${r.split} rows, one feature at a time; before, ${percent(r.accuracy, 2)} are right.`}
     >
       <Figure name="removals" title={plural(r.feature.length, "feature")} drawing={false} shown sheet={() => sheet}>
         <Table

@@ -8,12 +8,15 @@ import { link, param, set } from "../model/route";
 import { className, examples, head, info, nameOf } from "../model/store";
 import { labelsOf } from "../model/stats";
 import { Figure } from "../ui/Figure";
+import { useGrowing, useSlowly } from "../ui/Later";
 import { Section, Waiting } from "../ui/Prose";
 import { Sentence, Thumb } from "../ui/Thumb";
 import { SignedBar } from "../ui/WeightBars";
 import { useStep } from "../ui/useStep";
 import { percent, plural, signed } from "../ui/format";
 import { mistakes } from "./Mistakes";
+
+const MOST = 60;
 
 function useRow(i: number): Float32Array | undefined {
   const [values, setValues] = useState<{ i: number; z: Float32Array }>();
@@ -138,6 +141,7 @@ function Why({ i, h, z }: { i: number; h: Head; z: Float32Array }) {
   const guess = argmax(scores);
   const other = m.many_labels ? guess : rival(i, guess, scores);
   const list = useMemo(() => parts(h, z, guess, other), [h, z, guess, other]);
+  const drawn = useGrowing(Math.min(list.length, MOST), 15);
   const max = Math.max(...list.map((p) => Math.max(Math.abs(p.forGuess), Math.abs(p.forOther))), 1e-12);
   // One score for two classes: the second column would only be the first with its sign turned.
   const two = other !== guess && m.classes.length > 1 && !m.margin;
@@ -168,7 +172,7 @@ function Why({ i, h, z }: { i: number; h: Head; z: Float32Array }) {
               {two && <span>{className(other)}</span>}
               {two && <span />}
             </li>
-            {list.slice(0, 60).map((p) => (
+            {list.slice(0, drawn).map((p) => (
               <Switch key={p.place} place={p.place} a={p.forGuess} b={two ? p.forOther : null} max={max} />
             ))}
           </ul>
@@ -212,13 +216,19 @@ interface SmallestProps {
 function Smallest({ i, h, z, guess, other }: SmallestProps) {
   const m = info();
   const label = examples.value!.label[i];
-  const found = useMemo(() => {
+  const found = useSlowly(function* () {
     if (m.many_labels) return { any: turning(h, z, guess), to: -1, right: null };
-    const any = flipping(h, z, guess);
+    const any = yield* flipping(h, z, guess);
     const right = label >= 0 && label !== guess ? overtaking(h, z, guess, other) : null;
     return { any: any?.places ?? null, to: any?.to ?? -1, right };
   }, [h, z, guess, other, label]);
   const off = places();
+  if (!found)
+    return (
+      <Section title="What decides it">
+        <Waiting />
+      </Section>
+    );
   return (
     <Section title="What decides it">
       <p class="lede">

@@ -5,7 +5,7 @@ import { link, param, set } from "../model/route";
 import { useGrowing } from "../ui/Later";
 import { Strip } from "../ui/Thumb";
 import { Waiting } from "../ui/Prose";
-import { plural } from "../ui/format";
+import { plural, whole } from "../ui/format";
 import { Explanations } from "../ui/Explanations";
 
 const STEP = 20;
@@ -37,7 +37,7 @@ export function Features() {
         <div>
           <h1>Features</h1>
           <p class="lede">
-            {plural(list.length, "feature")} of {m.n_features.toLocaleString("en-US")} in use, those of most classes first.
+            {plural(list.length, "feature")} of {whole(m.n_features)} in use, those of most classes first.
           </p>
         </div>
         <input

@@ -7,7 +7,7 @@ import { Figure } from "../ui/Figure";
 import { Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
 import { useStep } from "../ui/useStep";
-import { plural, short } from "../ui/format";
+import { plural, short, whole } from "../ui/format";
 import { Tree } from "./Provenance";
 import { cellOf, cellWithoutRows } from "./sections/cells";
 import { SPECIAL } from "./sections";
@@ -118,7 +118,7 @@ function Interval({ v }: { v: EstimateData }) {
       {short(v.value)}
       <small>
         {" "}
-        {short(v.low)} … {short(v.high)}, n = {v.n.toLocaleString("en-US")}
+        {short(v.low)} … {short(v.high)}, n = {whole(v.n)}
       </small>
     </span>
   );

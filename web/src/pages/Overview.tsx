@@ -8,7 +8,7 @@ import { Figure } from "../ui/Figure";
 import { Later } from "../ui/Later";
 import { Facts, Section } from "../ui/Prose";
 import { pick } from "../ui/PathSlider";
-import { percent, plural, short, wilson } from "../ui/format";
+import { percent, plural, short, whole, wilson } from "../ui/format";
 import { ClassCards } from "./Classes";
 import { FindingList } from "./FindingPage";
 
@@ -81,7 +81,7 @@ function withInterval(share: number | null | undefined, n: number | undefined) {
       {percent(share)}
       <small>
         {" "}
-        {(100 * low).toFixed(1)}–{(100 * high).toFixed(1)}, n = {n.toLocaleString("en-US")}
+        {(100 * low).toFixed(1)}–{(100 * high).toFixed(1)}, n = {whole(n)}
       </small>
     </>
   );
