@@ -12,6 +12,7 @@
     │   └── LockedError                  another process writes this run
     ├── StorageError (OSError)           full disk, no permission
     ├── NotConvergedError                ``throw=True`` and a solution is not certified
+    ├── LostRankError                    another process of a distributed job has ended
     └── UntrustedError                   a file that could execute code, or one too large to be honest
 
 Each says *what* happened, what it *got*, what it *expected* and what to do (*fix*).
@@ -27,6 +28,7 @@ __all__ = [
     "DataError",
     "InputError",
     "LockedError",
+    "LostRankError",
     "MissingExtraError",
     "ModelError",
     "NotConvergedError",
@@ -121,6 +123,12 @@ class NotConvergedError(ClearheadError):
     """A solution was asked for with ``throw=True`` and its certificate does not meet the tolerance."""
 
     exit_code = 6
+
+
+class LostRankError(ClearheadError):
+    """Another process of this distributed job has ended, so this one cannot go on."""
+
+    exit_code = 8
 
 
 class UntrustedError(ClearheadError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,9 +13,11 @@ from torch import Tensor
 
 from clearhead.core.errors import DataError
 
-__all__ = ["BLOCK_ROWS", "Rows", "TensorRows", "as_rows", "as_tensor", "check_finite"]
+__all__ = ["BLOCK_ROWS", "CastRows", "Rows", "TensorRows", "as_rows", "as_tensor", "check_finite", "read_ahead"]
 
 BLOCK_ROWS = 8192
+_END = object()
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -64,6 +68,66 @@ class TensorRows:
 
     def take(self, index: Tensor) -> Tensor:
         return self.values[index.to(self.values.device)]
+
+
+class CastRows:
+    """Rows read in another type than they are stored in, block by block: nothing is widened whole."""
+
+    def __init__(self, rows: Rows, dtype: torch.dtype) -> None:
+        self.rows, self.dtype = rows, dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.shape
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[slice, Tensor]]:
+        for span, block in self.rows.blocks(rows):
+            yield span, block.to(self.dtype)
+
+    def take(self, index: Tensor) -> Tensor:
+        return self.rows.take(index).to(self.dtype)
+
+
+def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+    """The same items, made by a thread that keeps up to ``depth`` of them ready; its errors are raised here.
+
+    >>> list(read_ahead(iter([1, 2, 3])))
+    [1, 2, 3]
+    """
+    ready: queue.Queue[Any] = queue.Queue(depth)
+    left = threading.Event()
+
+    def offer(item: Any) -> None:
+        while not left.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                break
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for item in items:
+                offer((item, None))
+                if left.is_set():
+                    return
+            offer((_END, None))
+        except BaseException as error:
+            offer((_END, error))
+
+    thread = threading.Thread(target=work, name="clearhead-read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        left.set()
+        thread.join()
 
 
 def as_tensor(X: Any) -> Tensor:

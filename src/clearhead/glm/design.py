@@ -89,5 +89,13 @@ class Design(ABC):
     def narrowed(self, features: Tensor) -> Design:
         """The same rows with these features alone, in the fastest form that fits the memory allowed."""
 
+    def remember(self, T: Tensor, answer: Tensor) -> None:
+        """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""
+        return
+
+    def capacity(self) -> int:
+        """How many features `narrowed` keeps in memory; the same on every rank."""
+        return self.shape[1]
+
     def _weighted(self, T: Tensor) -> Tensor:
         return T if self.uniform else T * self.weight[:, None].to(T)

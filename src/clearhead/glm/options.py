@@ -28,6 +28,8 @@ class SolveOptions:
     stop_deviance : stop when 1 − loss/null loss exceeds this.
     stop_features : stop when a solution has more features per class than this.
     stop_on_failure : stop at the first λ that does not converge.
+    memory : bytes the features and the solver's arrays may take; rows that do not fit are streamed from where they are
+        stored. A share of what is free when None.
     """
 
     max_iter: int = 1000
@@ -40,9 +42,12 @@ class SolveOptions:
     stop_deviance: float | None = None
     stop_features: float | None = None
     stop_on_failure: bool = False
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.max_iter < 1:
             raise SettingError("max_iter must be at least 1", got=self.max_iter)
         if self.time_limit is not None and self.time_limit <= 0:
             raise SettingError("time_limit must be positive seconds", got=self.time_limit)
+        if self.memory is not None and self.memory <= 0:
+            raise SettingError("memory must be positive bytes", got=self.memory)

@@ -17,6 +17,7 @@ from clearhead.glm.losses import Loss, Multinomial
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import ElasticNet, Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.screening import Screened
 from clearhead.glm.solution import RegularizationPath, Solution, Status
 from clearhead.glm.solve import Limits, solve
 from clearhead.glm.solvers import make_solver
@@ -168,7 +169,10 @@ class _Run:
             options=options,
         )
         penalty.weights(problem.n_features, problem.targets)
-        return cls(problem, penalty, kind(problem, penalty, seed), tol, options)
+        chosen: Solver = kind(problem, penalty, seed)
+        if problem.design.costly and solver == "auto":
+            chosen = Screened(problem, penalty, seed, Limits.of(tol, options))
+        return cls(problem, penalty, chosen, tol, options)
 
     def empty(self) -> tuple[Tensor, Tensor]:
         problem = self.problem
@@ -199,7 +203,7 @@ class _Run:
         began = time.monotonic()
         for index in range(len(done), len(grid)):
             start = (done[-1].coef, done[-1].intercept) if done else self.empty()
-            guess = _extrapolated(done, grid[index]) if len(done) > 1 else None
+            guess = _extrapolated(done, grid[index]) if len(done) > 1 and self.solver.takes_guess else None
             solution = solve(self.problem, self.penalty, grid[index], self.solver, limits, start, guess)
             done.append(solution)
             progress.advance(1, _note(solution, time.monotonic() - began))

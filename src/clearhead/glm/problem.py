@@ -16,7 +16,7 @@ from clearhead.core.errors import DataError
 from clearhead.core.rows import Rows, as_rows, check_finite
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.design import Design, padded_width
-from clearhead.glm.designs import DenseDesign
+from clearhead.glm.designs import build_design
 from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
@@ -60,11 +60,14 @@ class Problem:
                 "there is nothing to fit", got=f"{n} rows and {p} features", expected="at least one of each"
             )
         targets = loss.encode(y, n)
-        check_finite(rows)
         weight, total = _normalised(_row_weights(sample_weight, n) * _class_weights(options.class_weight, targets))
-        scaler = Standardizer.fit(rows, weight) if standardize else Standardizer.identity(p)
+        scaler = Standardizer.fit(rows, weight)
+        # Only a bad mean needs the pass that finds the row and the column to name.
+        if not bool(torch.isfinite(scaler.mean).all() and torch.isfinite(scaler.scale).all()):
+            check_finite(rows)
+        scaler = scaler if standardize else Standardizer.identity(p)
         device = device if device is not None else _device(rows)
-        design = DenseDesign.build(rows, scaler, weight, total, device)
+        design = build_design(rows, scaler, weight, total, device, outputs=targets.shape[1], memory=options.memory)
         offset = None if options.offset is None else _offset(options.offset, targets).to(device)
         return cls(design, targets.to(device), weight.to(device), offset, loss, scaler, options.intercept)
 
@@ -147,7 +150,9 @@ class Problem:
                 break
             # S is singular along equal shifts of all classes; adding that direction makes the system regular.
             ridge = fit.curvature.diagonal().mean().clamp(min=1e-12) / len(b) * self.loss.shift_invariant
-            step = torch.linalg.lstsq(fit.curvature.cpu() + ridge.cpu(), fit.theta_mean.cpu()).solution
+            step = distributed.agreed(
+                torch.linalg.lstsq(fit.curvature.cpu() + ridge.cpu(), fit.theta_mean.cpu()).solution
+            )
             trial, following = self._descend(logits, b, step.to(b), fit)
             if following is None:
                 break
@@ -172,7 +177,26 @@ class Problem:
         zero = torch.zeros(self.n_features, self.n_outputs, dtype=self.dtype, device=self.device)
         start = torch.zeros(self.n_outputs, dtype=torch.float64, device=self.device)
         b, fit = self.solve_intercept(self.logits(zero), start)
-        return b, fit.loss, self.design.against(fit.theta, self.n_outputs)
+        if not self.design.costly:
+            return b, fit.loss, self.design.against(fit.theta, self.n_outputs)
+        # One pass for all that is ever needed of products with fixed columns.
+        k, ones = self.n_outputs, torch.ones(len(self.targets), 1, dtype=self.dtype, device=self.device)
+        columns = torch.cat([fit.theta[:, :k], self.padded_targets[:, :k], ones], 1)
+        width = padded_width(2 * k + 1, self.device)
+        sums = self.design.against(pad(columns, (0, width - 2 * k - 1)), 2 * k + 1)
+        self.__dict__["cross"], self.__dict__["feature_mean"] = sums[:, k : 2 * k], sums[:, 2 * k :]
+        self.design.remember(fit.theta, sums[:, :k])
+        return b, fit.loss, sums[:, :k].clone()
+
+    def narrowed(self, features: Tensor) -> Problem:
+        """The same rows and targets with the listed features alone."""
+        scaler = Standardizer(self.scaler.mean[features.cpu()], self.scaler.scale[features.cpu()])
+        design = self.design.narrowed(features)
+        part = Problem(design, self.targets, self.weight, self.offset, self.loss, scaler, self.intercept)
+        b, loss, slope = self.null
+        shared = {"padded_targets": self.padded_targets, "target_mean": self.target_mean, "target_sum": self.target_sum}
+        part.__dict__.update(shared, null=(b, loss, slope[features]))
+        return part
 
 
 def _device(rows: Rows) -> torch.device:

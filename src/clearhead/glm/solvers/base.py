@@ -19,6 +19,7 @@ class Solver(ABC):
     """Lives for a whole path, so that what it learns about the data (a Gram matrix, a step size) is kept."""
 
     name: ClassVar[str]
+    takes_guess: ClassVar[bool] = True  # whether a second starting point is worth its certificate
     stopped: Mapping[str, int] = {}  # rules of the solver's own that would have stopped it: name → epoch
 
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:

@@ -1,0 +1,179 @@
+"""A design whose rows stay where they are stored and pass by in blocks: data larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from clearhead.core import distributed
+from clearhead.core.rows import Rows, TensorRows, read_ahead
+from clearhead.core.scaling import Standardizer
+from clearhead.glm.design import Design, compute_dtype, padded_width
+from clearhead.glm.designs.dense import DenseDesign, product, transposed_product
+
+__all__ = ["StreamedDesign"]
+
+BLOCK_BYTES = 4 << 20  # of a standardised block: it stays in cache between its standardisation and its product
+AHEAD = 2
+
+
+class StreamedDesign(Design):
+    """Blocks of rows are read and standardised by a thread while the block before is multiplied.
+
+    Features that `narrowed` has kept in memory serve every product with weights on them alone, and a residual that is
+    the last one up to rounding gets the last answer: what is left to read is one pass a certificate.
+    """
+
+    costly: ClassVar[bool] = True
+
+    def __init__(
+        self, source: Rows, scaler: Standardizer, weight: Tensor, total: float, device: Any, spare: int = 1 << 30
+    ) -> None:
+        """``spare``: bytes that kept features may take."""
+        self._device = torch.device(device)
+        self._dtype = compute_dtype(source.dtype)
+        super().__init__(weight.to(self._device, self._dtype), total)
+        self.source, self.scaler, self.spare = source, scaler, spare
+        self.kept: tuple[Tensor, Design] | None = None
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.source.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self._device
+
+    @property
+    def work(self) -> float:
+        # A pass converts and standardises what it reads: about as much again as the product for eight outputs.
+        return 8 * super().work
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """(row range, standardised block), read ahead; a block is valid until the next one is asked for."""
+        self.reads += 1
+        return read_ahead(self._standardised(), AHEAD)
+
+    def times(self, W: Tensor) -> Tensor:
+        W = W.to(self.device, self.dtype)
+        used = (W != 0).any(1)
+        if self.kept is not None and not bool(used.index_fill(0, self.kept[0], False).any()):
+            return self.kept[1].times(W[self.kept[0]])
+        out = torch.zeros(self.shape[0], padded_width(W.shape[1], self.device), dtype=self.dtype, device=self.device)
+        if bool(used.any()):
+            for span, Z in self.blocks():
+                out[span] = product(Z, W)
+        return out
+
+    def against(self, T: Tensor, outputs: int) -> Tensor:
+        if self._last is not None and self._repeated(T):
+            return self._last[1][:, :outputs].clone()
+        sums = torch.zeros(self.shape[1], T.shape[1], dtype=torch.float64, device=self.device)
+        for span, Z in self.blocks():
+            sums += transposed_product(Z, T[span] if self.uniform else T[span] * self.weight[span, None])
+        answer = distributed.all_reduce(sums[:, :outputs].contiguous()) / self.total
+        self.remember(T, answer)
+        return answer.clone()
+
+    def remember(self, T: Tensor, answer: Tensor) -> None:
+        self._last = (T, answer)
+
+    def gram(self, left: Tensor, right: Tensor) -> Tensor:
+        sums = torch.zeros(len(left), len(right), dtype=torch.float64, device=self.device)
+        for span, Z in self.blocks():
+            A = Z[:, left]
+            sums += (A if self.uniform else A * self.weight[span, None]).T @ (A if right is left else Z[:, right])
+        return (distributed.all_reduce(sums) / self.total).to(self.dtype)
+
+    def rows(self, index: Tensor) -> Tensor:
+        return self.scaler.transform(self.source.take(index).to(self.device))
+
+    def row_norms(self) -> Tensor:
+        return torch.cat([Z.square().sum(1) for _, Z in self.blocks()])
+
+    def reweighted(self, weight: Tensor) -> StreamedDesign:
+        return StreamedDesign(self.source, self.scaler, weight, self.total, self.device, self.spare)
+
+    def capacity(self) -> int:
+        """How many features can be kept in memory in the type they are stored in; the same on every rank."""
+        here = self.spare / max(self.shape[0] * self.source.dtype.itemsize, 1)
+        return int(distributed.smallest(min(here, self.shape[1])))
+
+    def narrowed(self, features: Tensor) -> Design:
+        """The listed features in memory: standardised if they fit so, else as they are stored; beyond `capacity`
+        they stay where they are."""
+        self.kept = None  # its memory is needed
+        size = self.shape[0] * len(features)
+        scaler = Standardizer(self.scaler.mean[features.cpu()], self.scaler.scale[features.cpu()])
+        design: Design
+        if len(features) > self.capacity():
+            return StreamedDesign(
+                _Columns(self.source, features.cpu()), scaler, self.weight, self.total, self.device, 0
+            )
+        if distributed.smallest(self.spare - size * self.dtype.itemsize) >= 0:
+            kept = torch.empty(self.shape[0], len(features), dtype=self.dtype, device=self.device)
+            for span, Z in self.blocks():
+                kept[span] = Z[:, features]
+            design = DenseDesign(kept, self.weight, self.total)
+        else:
+            self.reads += 1
+            stored = torch.empty(self.shape[0], len(features), dtype=self.source.dtype, device=self.device)
+            for span, block in self.source.blocks(self._block_rows()):
+                stored[span] = block[:, features.cpu()].to(self.device)
+            design = StreamedDesign(TensorRows(stored), scaler, self.weight, self.total, self.device, 0)
+        self.kept = (features, design)
+        return design
+
+    def _block_rows(self) -> int:
+        return max(256, BLOCK_BYTES // (self.shape[1] * self.dtype.itemsize))
+
+    def _standardised(self) -> Iterator[tuple[slice, Tensor]]:
+        mean, inverse = (t.to(self.device, self.dtype) for t in (self.scaler.mean, self.scaler.inverse_scale))
+        rows = min(self._block_rows(), self.shape[0])
+        # One block more than are ready: the one that is being multiplied, and one that is being written.
+        ring = [torch.empty(rows, self.shape[1], dtype=self.dtype, device=self.device) for _ in range(AHEAD + 2)]
+        for number, (span, block) in enumerate(self.source.blocks(rows)):
+            Z = ring[number % len(ring)][: len(block)]
+            if self.device.type == "cuda" and block.device.type == "cpu":
+                block = block.pin_memory().to(self.device, non_blocking=True)
+            yield span, Z.copy_(block).sub_(mean).mul_(inverse)
+
+    def _repeated(self, T: Tensor) -> bool:
+        """Whether the last residual was this one up to rounding, on every rank."""
+        assert self._last is not None
+        before = self._last[0]
+        if before.shape != T.shape:
+            return False
+        limit = 8 * torch.finfo(self.dtype).eps * float(T.abs().max()) if len(T) else 0.0
+        same = not len(T) or float((before - T).abs().max()) <= limit
+        return distributed.smallest(float(same)) == 1.0
+
+
+class _Columns:
+    """Some columns of rows that stay where they are."""
+
+    def __init__(self, rows: Rows, columns: Tensor) -> None:
+        self.rows, self.columns = rows, columns
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.shape[0], len(self.columns)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.rows.dtype
+
+    def blocks(self, rows: int = 8192) -> Iterator[tuple[slice, Tensor]]:
+        for span, block in self.rows.blocks(rows):
+            yield span, block[:, self.columns]
+
+    def take(self, index: Tensor) -> Tensor:
+        return self.rows.take(index)[:, self.columns]

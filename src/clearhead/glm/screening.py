@@ -1,0 +1,95 @@
+"""Working sets for rows that are costly to read: solve on a few kept features, then check all of them in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from clearhead.glm.certificate import Point
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.problem import Problem
+from clearhead.glm.solve import Limits, solve
+from clearhead.glm.solvers.base import Solver
+from clearhead.glm.solvers.prox_newton import ProxNewton
+
+__all__ = ["Screened"]
+
+SHARE = 0.5  # of the tolerance: what the kept features are solved to
+LOWEST, HIGHEST = 0.6, 0.9  # shares of the threshold between which the strong rule's level is kept
+FEWEST = 64  # features kept from the start
+
+
+class Screened(Solver):
+    """Each step solves the problem of the kept features with `ProxNewton` and embeds the answer; the loop's
+    certificate then reads all features once and names those that violate optimality.
+
+    Which features are kept follows the sequential strong rule (Tibshirani et al. 2012) with room for those that come
+    next, so that the rows are gathered again only a few times along a path.
+    """
+
+    name: ClassVar[str] = "screened"
+    takes_guess: ClassVar[bool] = False
+
+    def __init__(self, problem: Problem, penalty: Penalty, seed: int, limits: Limits) -> None:
+        super().__init__(problem, penalty, seed)
+        self.limits = limits
+        self.kept = torch.zeros(0, dtype=torch.int64, device=problem.device)
+        self.part: Problem | None = None
+        self.inner: ProxNewton | None = None
+        self.lambda_ = self.before = 0.0
+        self.share, self.steps = SHARE, 0
+
+    def start(self, lambda_: float) -> None:
+        self.before, self.lambda_ = max(self.lambda_, lambda_), lambda_
+        self.share, self.steps = SHARE, 0
+
+    def observe(self, point: Point) -> None:
+        pass
+
+    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+        wanted = self._wanted(point)
+        if not bool(wanted.any()):
+            return point.coef, point.logits, point.intercept
+        missing = wanted.clone()
+        missing[self.kept] = False
+        if bool(missing.any()):
+            self._keep(wanted, point.slope)
+        elif self.steps:
+            self.share *= 0.3  # nothing was left out, so the solve on the kept features was too loose
+        self.steps += 1
+        assert self.part is not None
+        assert self.inner is not None
+        limits = Limits(self.limits.tol * self.share, self.limits.max_iter, self.limits.deadline)
+        start = (point.coef[self.kept], point.intercept)
+        solution = solve(self.part, self.inner.penalty, self.lambda_, self.inner, limits, start)
+        coef = torch.zeros_like(point.coef)
+        coef[self.kept] = solution.coef
+        return coef, self.problem.logits(coef), solution.intercept
+
+    def _wanted(self, point: Point) -> Tensor:
+        """(p,) the features in use, those that the strong rule lets in at first, and violators afterwards."""
+        used = (point.coef != 0).any(1)
+        if self.steps:
+            return used | (self.penalty.violation(point.coef.double(), point.slope, self.lambda_) > 0).any(1)
+        level = min(max(2 * self.lambda_ - self.before, LOWEST * self.lambda_), HIGHEST * self.lambda_)
+        return used | (self.penalty.excess(point.slope, level)[0] > 0).any(1)
+
+    def _keep(self, wanted: Tensor, slope: Tensor) -> None:
+        """Gather the wanted features and, as far as there is room, those whose slope is largest."""
+        room = self.problem.design.capacity()
+        count = min(len(wanted), room, max(2 * int(wanted.sum()), FEWEST))
+        factors = self.penalty.weights(len(slope), slope)
+        size = self.penalty.size(slope) / factors.clamp(min=1e-12)
+        score = torch.where(torch.isfinite(factors), size, torch.zeros_like(size)).amax(1)
+        order = (score + wanted * 2 * (1 + score.max())).argsort(descending=True, stable=True)
+        chosen = order[: max(count, int(wanted.sum()))]
+        self.part = self.inner = None  # their memory is needed
+        self.kept = chosen[score[chosen] > 0].sort().values
+        self.part = self.problem.narrowed(self.kept)
+        penalty = self.penalty
+        if penalty.factors is not None:
+            penalty = replace(penalty, factors=[penalty.factors[j] for j in self.kept.tolist()])
+        self.inner = ProxNewton(self.part, penalty, self.seed)
