@@ -21,6 +21,7 @@ def edit(
     out: Annotated[Path | None, Parameter(help="The new run folder. [default: RUN-edited]")] = None,
     refit: Annotated[bool, Parameter(negative="", help="Fit the remaining weights again, certified.")] = False,
     allow_empty: Annotated[bool, Parameter(negative="", help="Let a class lose all its features.")] = False,
+    dense: Annotated[bool, Parameter(negative="", help="Edit the network's own head instead of a fitted one.")] = False,
     output: Output | None = None,
 ) -> None:
     """Apply edits to the head of a run and write a new run that its report compares with the old one."""
@@ -36,8 +37,16 @@ def edit(
     if edits is None:
         new = job.mend(target)
     else:
-        new = job.edit(read_edits(edits), target, refit=refit, allow_empty=allow_empty)
-    found = {f.kind: f for f in new.findings}
-    sentence = found["repair"].sentence if "repair" in found else "The head was edited."
-    page = str(new.report())
-    output.result({"run": str(target), "sentence": sentence, "report": page}, f"{sentence}\nreport: {page}")
+        new = job.edit(read_edits(edits), target, refit=refit, allow_empty=allow_empty, dense=dense)
+    lines = [_line(f.title, f.sentence, f.kind) for f in new.findings if f.kind in ("repair", "label_repair")]
+    sentence = "\n".join(lines) or "The head was edited; no label's answers depend on what was changed."
+    # A page shows a path of heads; the network's own head has none.
+    page = None if dense else str(new.report())
+    output.result(
+        {"run": str(target), "sentence": sentence, "report": page},
+        sentence + (f"\nreport: {page}" if page else f"\nrun: {target}"),
+    )
+
+
+def _line(title: str, sentence: str, kind: str) -> str:
+    return sentence if kind == "repair" else f"{title.split(':')[0]}: {sentence}"

@@ -18,7 +18,7 @@ from clearhead.debug.sparsity import features_per_class
 from clearhead.debug.spurious import PairOptions, spurious
 from clearhead.debug.suggest import RepairPlan, SuggestOptions, suggest_removals
 from clearhead.debug.surroundings import Swap, Swapped, swap_surroundings
-from clearhead.debug.suspects import rank_suspects, suspects, suspicion
+from clearhead.debug.suspects import rank_suspects, suspects, suspicion, suspicion_from_errors
 from clearhead.debug.tradeoff import tradeoff
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "surround_mask",
     "suspects",
     "suspicion",
+    "suspicion_from_errors",
     "swap_surroundings",
     "tradeoff",
 ]

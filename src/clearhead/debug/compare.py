@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ def compare(
     labels: Any,
     *,
     names: tuple[str, str] = ("first", "second"),
+    first_features: Any = None,
     top: int = 200,
     seed: int = 0,
 ) -> Finding:
@@ -32,24 +33,22 @@ def compare(
     Parameters
     ----------
     features, labels : raw features (n, p) or `Rows`, classes (n,).
+    first_features : the same rows' features for the first head, where it belongs to another network; weights of
+        different networks are not compared one by one.
 
     Returns
     -------
     A finding of kind "compare": table ``weights`` (gained, lost and changed weights of each class, largest change
     first), ``flips`` (rows whose prediction changes), ``classes`` (accuracy of each class under both, paired).
     """
-    if first.feature_names != second.feature_names or first.class_names != second.class_names:
-        raise InputError(
-            "the two heads have different features or classes",
-            got=f"{first.n_features} × {first.n_classes} against {second.n_features} × {second.n_classes} weights",
-            fix="compare heads over the same features, named alike",
-        )
+    one_network = first_features is None
+    _check(first, second, one_network)
     target = class_numbers(labels).cpu()
-    guesses = [predicted(head, features) for head in (first, second)]
+    guesses = [predicted(first, features if one_network else first_features), predicted(second, features)]
     right = [(g == target).numpy() for g in guesses]
     differ = (guesses[0] != guesses[1]).nonzero().flatten()
     change = paired_change(*right, seed=seed)
-    weights, counts = _weights(first, second, top)
+    weights, counts = _weights(first, second, top) if one_network else (None, {})
     p = mcnemar(*right)
     return Finding(
         kind="compare",
@@ -57,8 +56,7 @@ def compare(
         sentence=(
             f"{len(differ)} of {len(target)} predictions differ; {names[1]} is right {100 * change.value:+.1f} points "
             f"more often than {names[0]} (95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}, "
-            f"n = {change.n}, McNemar p = {p:.2g}); {counts['gained']} weights gained, {counts['lost']} lost, "
-            f"{counts['changed']} changed."
+            f"n = {change.n}, McNemar p = {p:.2g}){_changed(counts)}."
         ),
         numbers={
             "agreement": proportion(len(target) - len(differ), len(target)),
@@ -69,13 +67,33 @@ def compare(
             **{f"weights_{name}": count for name, count in counts.items()},
         },
         tables={
-            "weights": weights,
+            **({} if weights is None else {"weights": weights}),
             "flips": _flips(first, guesses, target, differ),
             "classes": _classes(first.class_names, right, target.numpy(), seed),
         },
-        caveats=("Weights are on each head's own standardised features; their scales differ if their rows did.",),
+        caveats=(
+            "Weights are on each head's own standardised features; their scales differ if their rows did."
+            if one_network
+            else "The heads read different networks, so their features and weights are not compared.",
+        ),
         settings={"names": list(names), "seed": seed},
     )
+
+
+def _check(first: SparseHead, second: SparseHead, one_network: bool) -> None:
+    alike = first.class_names == second.class_names
+    if not alike or (one_network and first.feature_names != second.feature_names):
+        raise InputError(
+            "the two heads have different features or classes",
+            got=f"{first.n_features} × {first.n_classes} against {second.n_features} × {second.n_classes} weights",
+            fix="compare heads over the same features, named alike",
+        )
+
+
+def _changed(counts: Mapping[str, int]) -> str:
+    if not counts:
+        return ""
+    return f"; {counts['gained']} weights gained, {counts['lost']} lost, {counts['changed']} changed"
 
 
 def _weights(first: SparseHead, second: SparseHead, top: int) -> tuple[Table, dict[str, int]]:

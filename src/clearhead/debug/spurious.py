@@ -43,6 +43,7 @@ def spurious(
     options: PairOptions | None = None,
     *,
     suspicion: Mapping[str, Tensor] | None = None,
+    ranked_by: str = "a score that was given",
 ) -> Finding:
     """For each head: pairs of classes, a feature both use, and the rows of each class that activate it most.
 
@@ -52,6 +53,7 @@ def spurious(
     features, labels : raw features (n, p) or `Rows`, classes (n,); the rows that are named.
     suspicion : head name → (p,) score of each feature (`clearhead.debug.suspects.suspicion`); pairs are then listed
         from the most suspicious feature, and each shows its most suspicious shared feature, not a random one.
+    ranked_by : where that score comes from, for the caveats.
 
     Raises
     ------
@@ -89,6 +91,7 @@ def spurious(
         caveats=(
             "A shared feature may be a part of both objects; whether it is spurious is for a person to say.",
             "The rows named are the strongest activations of each class, not typical ones.",
+            *([f"The ranking is by {ranked_by}; suspicious is not spurious."] if suspicion else []),
         ),
         settings={"pairs": options.pairs, "share": options.share, "images": options.images, "seed": options.seed},
     )

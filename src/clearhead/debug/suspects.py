@@ -10,10 +10,14 @@ from torch import Tensor
 
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Finding, Table
-from clearhead.debug.evidence import Evidence
+from clearhead.core.rows import as_rows
+from clearhead.core.seeds import torch_generator
+from clearhead.debug.cue import cue_from_errors
+from clearhead.debug.evidence import Evidence, gather_evidence
+from clearhead.debug.inputs import class_numbers
 from clearhead.head import SparseHead
 
-__all__ = ["rank_suspects", "suspects", "suspicion"]
+__all__ = ["rank_suspects", "suspects", "suspicion", "suspicion_from_errors"]
 
 SOURCES = {
     "surroundings": "the surroundings of the object, guessed from pictures recombined across examples",
@@ -35,6 +39,22 @@ def suspicion(head: SparseHead, evidence: Evidence, *, also: Tensor | None = Non
         candidate[also] = True
     best, class_ = evidence.excess.max(1)
     return torch.where(candidate, best, torch.full_like(best, -math.inf)), class_
+
+
+def suspicion_from_errors(head: SparseHead, features: Any, labels: Any, *, most: int = 5000) -> Tensor | None:
+    """(p,) score of each feature from activations, labels and predictions alone; None if the head makes no error.
+
+    The score is high where the head's errors lie where the feature is high: it then follows what the head says rather
+    than what is true. Of more than ``most`` rows that many are drawn at random.
+    """
+    rows, target = as_rows(features), class_numbers(labels).cpu()
+    index = torch.randperm(len(target), generator=torch_generator(0, "suspicion"))[:most].sort().values
+    X, y = rows.take(index).float(), target[index]
+    try:
+        cue = cue_from_errors(head, X, y)
+    except DataError:
+        return None
+    return suspicion(head, gather_evidence(head, X, y, cue))[0]
 
 
 def rank_suspects(head: SparseHead, evidence: Evidence, *, also: Tensor | None = None) -> list[tuple[int, int, float]]:

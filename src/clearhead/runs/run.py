@@ -15,7 +15,8 @@ from clearhead.features.split import Split
 from clearhead.features.table import FeatureTable
 from clearhead.glm.solution import RegularizationPath, Solution
 from clearhead.head import Edit, SparseHead
-from clearhead.runs import analyses, answer, choosing, editing, explaining, fitting, paging, sources, suspecting
+from clearhead.runs import answer, choosing, debugging, editing, explaining, fitting, paging, sources, suspecting
+from clearhead.runs.asking import DebugSettings
 from clearhead.runs.config import RunConfig
 from clearhead.runs.explaining import ExplainSettings
 from clearhead.runs.record import Record
@@ -86,12 +87,15 @@ class Run:
             choosing.select(self)
         return self._forget("head", "dense", "chosen")
 
-    def debug(self) -> Run:
-        """The findings about the head."""
-        if not self.record.key("select"):
-            self.select()
+    def debug(self, settings: DebugSettings | None = None) -> Run:
+        """The findings about the head; with settings also those that run the network again."""
+        dense = settings is not None and settings.dense
+        if not self.record.key("extract" if dense else "select"):
+            self.extract() if dense else self.select()
         with self._writing():
-            analyses.debug(self)
+            debugging.debug(self, settings)
+            if settings is not None:
+                debugging.deeper(self, settings)
         return self._forget("findings")
 
     def report(self, *, against: Path | str | None = None, single_file: bool = False, force: bool = False) -> Path:
@@ -114,11 +118,14 @@ class Run:
         self._needs("select")
         return editing.edit(self, edits, Path(out), **options)
 
-    def suspect(self, model: str | None = None) -> Finding:
-        """Which features follow the surroundings rather than the object; `mend` applies the repair it suggests."""
+    def suspect(self, model: str | None = None, cue: str | None = None) -> Finding:
+        """Which features follow the surroundings rather than the object; `mend` applies the repair it suggests.
+
+        With ``cue``, a column that says what the shortcut would be, no picture is needed.
+        """
         self._needs("select")
         with self._writing():
-            finding, _ = suspecting.suspect(self, model=model)
+            finding = suspecting.suspect(self, model, cue)
         self._forget("findings")
         return finding
 
