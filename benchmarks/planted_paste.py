@@ -59,7 +59,7 @@ def main() -> None:
                 lambda images: network.features(network.preprocess(images)),
                 pictures(test, objects),
                 [box_mask(test[i].size, test.columns["box"][i]) for i in objects],
-                target=target,
+                target=test.class_names.index(target),
                 patterns=pictures(train, draw(train, other, 50, seed)),
                 controls=pictures(train, draw(train, own, 50, seed)),
                 options=PasteOptions(per_image=1, seed=seed),

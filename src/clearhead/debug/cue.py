@@ -34,11 +34,14 @@ class Cue:
     classes : (n,) class numbers that the cue points to.
     skill : (K,) how well the cue is known, from 0 (guessing) to 1, a class.
     source : "surroundings", "groups" or "errors".
+    error : (K,) standard error of the skill, where it was measured on ``n`` recombined pictures.
     """
 
     classes: Tensor
     skill: Tensor
     source: str
+    error: Tensor | None = None
+    n: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,17 +99,20 @@ def cue_from_surroundings(head: SparseHead, swapped: Swapped, features: Tensor, 
     else:
         guesses = torch.stack([model.predict(z) for model in models])
         classes = guesses.gather(0, fold[rows][None])[0]
-    return Cue(classes, _skill(out_of_fold, swapped.behind, k), "surroundings")
+    skill, error = _skill(out_of_fold, swapped.behind, k)
+    return Cue(classes, skill, "surroundings", error, len(out_of_fold))
 
 
-def _skill(guess: Tensor, truth: Tensor, n_classes: int) -> Tensor:
-    """(K,) sensitivity + specificity − 1 (Youden's J), at least 0."""
-    skill = torch.zeros(n_classes).double()
+def _skill(guess: Tensor, truth: Tensor, n_classes: int) -> tuple[Tensor, Tensor]:
+    """(K,) sensitivity + specificity − 1 (Youden's J), at least 0, and its standard error."""
+    skill, error = torch.zeros(n_classes).double(), torch.ones(n_classes).double()
     for c in range(n_classes):
-        own, said = truth == c, guess == c
+        own, said = truth == c, (guess == c).double()
         if own.any() and not own.all():
-            skill[c] = (said[own].double().mean() - said[~own].double().mean()).clamp(min=0)
-    return skill
+            hit, false = said[own].mean(), said[~own].mean()
+            skill[c] = (hit - false).clamp(min=0)
+            error[c] = (hit * (1 - hit) / own.sum() + false * (1 - false) / (~own).sum()).sqrt()
+    return skill, error
 
 
 def cue_from_groups(groups: Any, n_classes: int) -> Cue:

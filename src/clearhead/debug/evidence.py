@@ -27,7 +27,7 @@ class Evidence:
     ----------
     cue : (p, K) correlation of each feature with "the cue says c".
     label : (p, K) correlation with "the label is c".
-    skill : (K,) how well the cue is known.
+    skill, skill_error : (K,) how well the cue is known, and the standard error of that where it was measured.
     effective : (K,) number of rows that the weights are worth (1/Σw² for Σw = 1).
     """
 
@@ -37,6 +37,8 @@ class Evidence:
     effective: Tensor
     source: str
     n: int
+    skill_error: Tensor | None = None
+    skill_n: int = 0
 
     @property
     def excess(self) -> Tensor:
@@ -72,7 +74,7 @@ def gather_evidence(
         real = torch.cat([real, torch.zeros(len(swapped.middle)).double()])
     moments = [_class_evidence(z, target == c, said == c, real) for c in range(head.n_classes)]
     by_cue, by_label, effective = (torch.stack(part, -1) for part in zip(*moments, strict=True))
-    return Evidence(by_cue, by_label, cue.skill, effective, cue.source, len(rows))
+    return Evidence(by_cue, by_label, cue.skill, effective, cue.source, len(rows), cue.error, cue.n)
 
 
 def _class_evidence(z: Tensor, label: Tensor, said: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:

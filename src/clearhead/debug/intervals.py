@@ -12,7 +12,7 @@ from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate
 from clearhead.core.seeds import numpy_generator
 
-__all__ = ["correlation", "mcnemar", "mean_interval", "paired_change", "permutation_p", "proportion"]
+__all__ = ["correlation", "mcnemar", "mean_interval", "median_interval", "paired_change", "permutation_p", "proportion"]
 
 
 def proportion(successes: int, n: int, level: float = 0.95) -> Estimate:
@@ -40,6 +40,24 @@ def mean_interval(values: ArrayLike, *, seed: int = 0, draws: int = 2000, level:
     means = _bootstrap_means(x, draws, numpy_generator(seed, "bootstrap"))
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(float(x.mean()), float(low), float(high), int(x.size), "percentile bootstrap", level)
+
+
+def median_interval(values: ArrayLike, *, level: float = 0.95) -> Estimate:
+    """The median of (n,) values with the interval between order statistics (binomial, no assumption on their form).
+
+    >>> e = median_interval(range(1, 21))
+    >>> e.value, e.low, e.high
+    (10.5, 6.0, 15.0)
+    """
+    x = np.sort(np.asarray(values, dtype=np.float64))
+    if x.size == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0, "order statistics", level)
+    half = NormalDist().inv_cdf(0.5 + level / 2) * math.sqrt(x.size) / 2
+    low, high = max(0, math.floor(x.size / 2 - half)), min(x.size - 1, math.ceil(x.size / 2 + half) - 1)
+    middle = float(np.median(x))
+    return Estimate(
+        middle, min(float(x[low]), middle), max(float(x[high]), middle), int(x.size), "order statistics", level
+    )
 
 
 def paired_change(before: ArrayLike, after: ArrayLike, *, seed: int = 0, draws: int = 2000) -> Estimate:

@@ -15,7 +15,7 @@ from clearhead.core.rows import as_rows
 from clearhead.core.seeds import torch_generator
 from clearhead.debug.flips import smallest_flip
 from clearhead.debug.inputs import class_numbers, never_predicted, predicted
-from clearhead.debug.intervals import proportion
+from clearhead.debug.intervals import median_interval, proportion
 from clearhead.head import SparseHead
 
 __all__ = ["MisclassifiedOptions", "misclassified"]
@@ -192,7 +192,7 @@ def _finding(
     sizes = [s for s in rows.columns["flip_size"] if s is not None]
     exact = sum(a == b for a, b in zip(rows.columns["flip_size"], rows.columns["flip_at_least"], strict=True))
     numbers |= {
-        "median_flip_size": float(torch.tensor(sizes).double().median()) if sizes else None,
+        "median_flip_size": median_interval(sizes),
         "flip_within_3": proportion(sum(s <= 3 for s in sizes), m),
         "flip_proven_smallest": proportion(exact, m),
     }

@@ -43,6 +43,7 @@ def removals(head: SparseHead, plan: RepairPlan) -> Finding:
                     "accuracy": [step.accuracy for step in plan.steps],
                     "low": [e.low for e in estimates],
                     "high": [e.high for e in estimates],
+                    "n": [e.n for e in estimates],
                     "gap": [step.gap for step in plan.steps],
                     "chosen": [i == plan.chosen for i in range(len(plan.steps))],
                 },

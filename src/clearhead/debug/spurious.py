@@ -25,7 +25,8 @@ class PairOptions:
 
     Parameters
     ----------
-    pairs : how many class pairs are drawn at random; None takes all.
+    pairs : how many class pairs of a head are looked at: drawn at random, or the most suspicious where features have
+        scores; None takes all.
     share : a feature counts for a class when its weight exceeds this share of the class's largest magnitude.
     images : how many rows of each class that activate the feature most are named.
     """
@@ -69,11 +70,12 @@ def spurious(
     numbers: dict[str, Any] = {}
     for name, head in heads.items():
         scores = (suspicion or {}).get(name)
-        shared = _shared(head, options)
-        pairs = _draw(shared, options)
-        numbers[f"{name}_pairs_sharing"] = len(shared)
+        strong = _strong(head, options)
+        numbers[f"{name}_pairs_sharing"], pairs = _pairs(strong, scores, options)
         numbers[f"{name}_pairs_shown"] = len(pairs)
-        found += [_entry(name, head, pair, shared[pair], scores, options) for pair in pairs]
+        for a, b in pairs:
+            shared = (strong[:, a] & strong[:, b]).nonzero().flatten()
+            found.append(_entry(name, head, (a, b), shared, scores, options))
     if not found:
         raise DataError(
             "no two classes share a feature of substantial weight",
@@ -97,25 +99,34 @@ def spurious(
     )
 
 
-def _shared(head: SparseHead, options: PairOptions) -> dict[tuple[int, int], Tensor]:
-    """(class, class) → numbers of the features that are substantial for both; only pairs that share one."""
-    weights = head.class_weights().abs()
-    strong = (weights > options.share * weights.max(0).values) & (weights > 0)
-    shared: dict[tuple[int, int], list[int]] = {}
+def _strong(head: SparseHead, options: PairOptions) -> Tensor:
+    """(p, K) whether a feature's weight is substantial for a class."""
+    weights = head.class_weights().abs().cpu()
+    return (weights > options.share * weights.max(0).values) & (weights > 0)
+
+
+def _pairs(strong: Tensor, scores: Tensor | None, options: PairOptions) -> tuple[int, list[tuple[int, int]]]:
+    """How many class pairs share a feature, and those looked at: the most suspicious ones, or some at random."""
+    sharing = torch.triu(strong.float().T @ strong.float(), 1) > 0
+    pairs = sharing.nonzero()
+    n = len(pairs)
+    if options.pairs is not None and n > options.pairs:
+        if scores is None:
+            pick = torch.randperm(n, generator=torch_generator(options.seed, "pairs"))[: options.pairs]
+        else:
+            best = _best_scores(strong, scores)[pairs[:, 0], pairs[:, 1]]
+            pick = torch.argsort(best, descending=True, stable=True)[: options.pairs]
+        pairs = pairs[pick.sort().values]
+    return n, [(int(a), int(b)) for a, b in pairs.tolist()]
+
+
+def _best_scores(strong: Tensor, scores: Tensor) -> Tensor:
+    """(K, K) score of the most suspicious feature that two classes share; −inf where they share none."""
+    best = torch.full((strong.shape[1],) * 2, -torch.inf).double()
     for j in strong.any(1).nonzero().flatten().tolist():
-        classes = strong[j].nonzero().flatten().tolist()
-        for i, a in enumerate(classes):
-            for b in classes[i + 1 :]:
-                shared.setdefault((a, b), []).append(j)
-    return {pair: torch.tensor(js) for pair, js in shared.items()}
-
-
-def _draw(shared: Mapping[tuple[int, int], Tensor], options: PairOptions) -> list[tuple[int, int]]:
-    pairs = sorted(shared)
-    if options.pairs is None or len(pairs) <= options.pairs:
-        return pairs
-    pick = torch.randperm(len(pairs), generator=torch_generator(options.seed, "pairs"))[: options.pairs]
-    return [pairs[i] for i in sorted(pick.tolist())]
+        own = strong[j].nonzero().flatten()
+        best[own[:, None], own] = best[own[:, None], own].clamp(min=float(scores[j]))
+    return best
 
 
 def _entry(

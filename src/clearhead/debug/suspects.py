@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core.errors import DataError
-from clearhead.core.finding import Finding, Table
+from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.core.rows import as_rows
 from clearhead.core.seeds import torch_generator
 from clearhead.debug.cue import cue_from_errors
@@ -99,7 +99,7 @@ def suspects(
             "n_used": len(head.used()),
             "n_suspicious": positive,
             "n_rows": evidence.n,
-            "cue_skill": float(evidence.skill.max()),
+            **_cue_skill(evidence),
         },
         tables={
             "suspects": Table(columns, units={"share_of_reliance": "of the head's reliance on the cue, this class"})
@@ -107,6 +107,16 @@ def suspects(
         caveats=_caveats(evidence),
         settings={"top": top, "source": evidence.source},
     )
+
+
+def _cue_skill(evidence: Evidence) -> dict[str, Estimate]:
+    """Of the class whose cue is known best; a cue that was given, or is the head's own answer, needs no guess."""
+    if evidence.skill_error is None:
+        return {}
+    best = int(evidence.skill.argmax())
+    value, half = float(evidence.skill[best]), 1.959964 * float(evidence.skill_error[best])
+    method = "Youden's J on recombined pictures left out, normal"
+    return {"cue_skill": Estimate(value, max(0.0, value - half), min(1.0, value + half), evidence.skill_n, method)}
 
 
 def _reliance(head: SparseHead, evidence: Evidence) -> Tensor:

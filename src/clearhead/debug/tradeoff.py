@@ -50,6 +50,7 @@ def tradeoff(
         accuracies[name] = [proportion(int(right), len(target)) for right in _correct(path, as_rows(features), target)]
         columns[f"{name}_accuracy"] = [e.value for e in accuracies[name]]
         columns[f"{name}_low"], columns[f"{name}_high"] = zip(*((e.low, e.high) for e in accuracies[name]), strict=True)
+        columns[f"{name}_n"] = [e.n for e in accuracies[name]]
     tables = {"path": Table(columns, units={"features_per_class": "mean over classes of nonzero weights"})}
     reference = _dense_reference(dense or {}, splits)
     if reference:
