@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clearhead.core import distributed
 from clearhead.core.errors import DataError, SettingError
 from clearhead.core.progress import Progress, Silent
 from clearhead.glm.losses import Loss, Multinomial
@@ -58,7 +59,8 @@ def fit_path(
 
     Parameters
     ----------
-    X : (n, p) features: tensor, array, data frame or `Rows`; float64 is solved in float64, the rest in float32.
+    X : (n, p) features: tensor, array, data frame or `Rows`; float64 is solved in float64, the rest in float32. Under
+        torchrun (inside `core.distributed.group`) X, y and weights are this rank's rows; the path is that of all rows.
     y : targets as the loss takes them: labels (n,), soft targets (n, k), {0, 1} (n, m), or floats.
     loss, penalty : default `Multinomial()` and `ElasticNet(l1_ratio=0.99)`.
     n_lambdas, lambda_min_ratio, lambdas : the grid of eq. 5, or explicit λ's (any order; solved from the largest).
@@ -207,7 +209,7 @@ class _Run:
             solution = solve(self.problem, self.penalty, grid[index], self.solver, limits, start, guess)
             done.append(solution)
             progress.advance(1, _note(solution, time.monotonic() - began))
-            stopped = self._stop(index, solution)
+            stopped = distributed.share(self._stop(index, solution))
             if stopped:
                 break
         progress.finish(stopped)

@@ -222,7 +222,8 @@ def _class_weights(class_weight: Any, targets: Tensor) -> Tensor:
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise DataError("unknown class weights", got=class_weight, expected='"balanced" or one number a class')
-        values = len(both) / (both.shape[1] * both.sum(0))
+        count = distributed.all_reduce(torch.cat([both.sum(0), torch.tensor([float(len(both))]).double()]))
+        values = count[-1] / (both.shape[1] * count[:-1])
     else:
         values = torch.as_tensor(class_weight, dtype=torch.float64)
     if values.shape != (both.shape[1],) or bool((values < 0).any()) or not bool(torch.isfinite(values).all()):

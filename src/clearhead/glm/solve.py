@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clearhead.core import distributed
 from clearhead.glm.certificate import Point, certify
 from clearhead.glm.kernels.threads import threads_for_rows
 from clearhead.glm.options import SolveOptions
@@ -104,7 +105,7 @@ def _outcome(
         return Status.Uncertified
     if iteration >= limits.max_iter:
         return Status.IterationLimit
-    if time.monotonic() > limits.deadline:
+    if math.isfinite(limits.deadline) and distributed.smallest(limits.deadline - time.monotonic()) < 0:
         return Status.TimeLimit
     if watch.idle >= PATIENCE:
         near = (point.objective - dual) / unit < 1e4 * torch.finfo(problem.dtype).eps

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clearhead.core import distributed
 from clearhead.core.errors import DataError
 
 __all__ = ["binary", "real", "simplex"]
@@ -40,7 +41,7 @@ def binary(y: Any, n: int) -> Tensor:
             got=f"values from {values.min():g} to {values.max():g}",
             fix="map the two classes to 0 and 1, or use Multinomial() for more than two",
         )
-    mean = values.mean(0)
+    mean = _total(values) / _all_rows(n)
     for column in ((mean == 0) | (mean == 1)).nonzero().flatten().tolist():
         where = f" in label column {column}" if values.shape[1] > 1 else ""
         raise DataError(
@@ -81,24 +82,34 @@ def _one_hot(labels: Tensor, n_classes: int | None) -> Tensor:
         bad = labels[(labels != labels.round()) | (labels < 0)][0].item()
         raise DataError("class labels must be the integers 0, 1, 2, …", got=bad, fix="encode the classes as 0 to k−1")
     classes = labels.to(torch.int64)
-    k = int(classes.max()) + 1 if n_classes is None else n_classes
-    if int(classes.max()) >= k:
-        raise DataError("a label is beyond the number of classes", got=int(classes.max()), expected=f"0 to {k - 1}")
-    if k > len(labels):
+    largest = -int(distributed.smallest(-float(classes.max())))
+    k = largest + 1 if n_classes is None else n_classes
+    if largest >= k:
+        raise DataError("a label is beyond the number of classes", got=largest, expected=f"0 to {k - 1}")
+    if k > _all_rows(len(labels)):
         raise DataError(
             "there are fewer rows than classes",
-            got=f"{len(labels)} rows",
+            got=f"{_all_rows(len(labels))} rows",
             expected=f"at least {k}",
             fix="encode the classes as 0 to k−1 without holes, or add rows",
         )
     return torch.nn.functional.one_hot(classes, k).to(torch.float64)
 
 
+def _total(values: Tensor) -> Tensor:
+    """(k,) sums over the rows of all ranks."""
+    return distributed.all_reduce(values.sum(0))
+
+
+def _all_rows(n: int) -> int:
+    return int(distributed.all_reduce(torch.tensor(float(n), dtype=torch.float64)))
+
+
 def _check_classes(values: Tensor, n: int) -> None:
-    k = values.shape[1]
+    k, n = values.shape[1], _all_rows(n)
     if n < k:
         raise DataError("there are fewer rows than classes", got=f"{n} rows", expected=f"at least {k}")
-    total = values.sum(0)
+    total = _total(values)
     if k < 2 or int((total > 0).sum()) < 2:
         raise DataError("only one class is present", got=f"{k} class(es)", expected="two or more among the rows")
     if bool((total == 0).any()):

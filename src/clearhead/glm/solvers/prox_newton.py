@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from clearhead.core import distributed
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
@@ -68,7 +69,7 @@ class ProxNewton(Solver):
         left, right = self.memory.correction(self.gram, self.features, S)
         start = point.coef[self.features]
         model = Model(self.gram, S, left, right, point.slope[self.features].to(start), self.features)
-        target = minimise(model, start, self.penalty, self.lambda_, self._effort())
+        target = distributed.agreed(minimise(model, start, self.penalty, self.lambda_, self._effort()))
         delta = torch.zeros_like(point.coef)
         delta[self.features] = target - start
         return self._search(point, delta)
@@ -84,9 +85,8 @@ class ProxNewton(Solver):
 
     def _effort(self) -> Effort:
         """Inner sweeps worth about as much time as the outer products, more of them the longer a λ takes."""
-        n, p = self.problem.design.shape
         a = len(self.features)
-        sweeps = max(n * p / (2 * a**2), 4000 / a, 10) * 1.2**self.steps
+        sweeps = max(self.problem.design.work / (2 * a**2), 4000 / a, 10) * 1.2**self.steps
         self.steps += 1
         return Effort(int(min(sweeps, 300)), 0.01)
 
@@ -132,7 +132,8 @@ class ProxNewton(Solver):
             coef, logits = point.coef + size * delta, point.logits + size * direction
             intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2)
             objective = fit.loss + self.penalty.value(coef, self.lambda_)
-            if objective <= point.objective + 1e-4 * size * min(decrease, 0.0) + slack:
+            margin = point.objective + 1e-4 * size * min(decrease, 0.0) + slack - objective
+            if distributed.smallest(margin) >= 0:
                 return coef, logits, intercept
             size *= 0.5
         self.memory = SecantMemory(MEMORY)  # what misled the model is forgotten

@@ -7,6 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from clearhead.core import distributed
+from clearhead.core.errors import SettingError
 from clearhead.core.seeds import torch_generator
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
@@ -36,6 +38,12 @@ class Saga(Solver):
 
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
         super().__init__(problem, penalty, seed)
+        if distributed.world_size() > 1:
+            raise SettingError(
+                "saga draws its batches from one process's rows",
+                got=f"{distributed.world_size()} processes",
+                fix="use --solver prox_newton or fista, which give the same path",
+            )
         self.generator = torch_generator(seed, "saga")
         self.table: Tensor | None = None
         self.average = torch.zeros(0)
