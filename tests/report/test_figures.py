@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,117 @@ def test_every_kind_is_drawn_in_every_format(tmp_path: Path) -> None:
     }
     for suffix in (".pdf", ".png"):
         assert {path.stem for path in made if path.suffix == suffix} == stems
+
+
+def estimates(*names: str, **columns: list[object]) -> Table:
+    return Table({**columns, **{n: [0.2, 0.4] for n in names}, "low": [0.1, 0.3], "high": [0.3, 0.5], "n": [9, 9]})
+
+
+HEADS: dict[str, list[object]] = {"head": ["sparse", "dense"]}
+DEEPER = {
+    "26-27-bias-words": named(
+        "bias_words",
+        tables={"words": estimates("share", **HEADS, **{"class": ["a", "a"], "direction": ["for", "for"]})},
+    ),
+    "27-bias-errors-false-positive": named(
+        "bias_errors", tables={"rates": estimates("value", **HEADS, group=["men", "men"], rate=["false positive"] * 2)}
+    ),
+    "29-shared-features": named(
+        "spurious",
+        settings={"rows_of": "table"},
+        tables={
+            "pairs": Table(
+                {
+                    "head": ["sparse"],
+                    "class_a": ["a"],
+                    "class_b": ["b"],
+                    "feature": ["f"],
+                    "weight_a": [0.5],
+                    "weight_b": [-0.2],
+                    "rows_a": [[7]],
+                    "rows_b": [[8]],
+                }
+            )
+        },
+    ),
+    "33-misclassified": named(
+        "misclassified",
+        settings={"rows_of": "table"},
+        tables={
+            "rows": Table({"row": [7], "truth": ["a"], "predicted": ["b"], "top_feature": ["$f"], "flip_size": [None]})
+        },
+    ),
+    "35-confusing-features": named(
+        "confusion",
+        tables={
+            "features": Table(
+                {"class_a": ["a"], "class_b": ["b"], "feature": ["f"], "weight_a": [0.5], "weight_b": [-0.2]}
+            )
+        },
+    ),
+    "counterfactual-text": named(
+        "counterfactual_text", numbers={"sparse_random_of_all": Estimate(0.2, 0.1, 0.3, 50, "wilson")}
+    ),
+    "23-form-simulate": named(
+        "study_form",
+        settings={"kind": "simulate"},
+        tables={
+            "shown": Table(
+                {
+                    "part": ["patterns", "candidates"],
+                    "name": ["feature 1", "input 1"],
+                    "pictures": [["row/7"], []],
+                    "words": [[], ["a word"]],
+                }
+            )
+        },
+    ),
+    "24-simulate": named(
+        "study_simulate",
+        tables={
+            "probabilities": Table(
+                {"arm": ["sparse"], "rank": [1], "n": [4], "p05": [0.1], "p25": [0.2], "p75": [0.5], "p95": [0.7]}
+                | {"median": [0.3]}
+            ),
+            "ranks": Table({"arm": ["sparse"], "rank": [1], "tasks": [4], "share": [1.0]}),
+            "per_class": Table({"class": [0], "class_name": ["a"], "sparse": [0.7], "n_sparse": [4]}),
+            "accuracy": Table(
+                {"arm": ["sparse"], "images": ["overall"], "value": [0.7], "low": [0.6], "high": [0.8], "n": [4]}
+            ),
+        },
+    ),
+    "30-descriptions": named(
+        "study_spurious",
+        tables={
+            "descriptions": Table({"word": ["sky"], "answers": [3]}),
+            "summary": estimates("value", arm=["dense", "sparse"]),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEEPER)
+def test_figures_of_bugs_and_of_people(name: str, tmp_path: Path) -> None:
+    made = write_figures([DEEPER[name]], tmp_path, media={"row/7": picture(), "row/8": picture()})
+    stems = {path.stem for path in made if path.suffix == ".png"}
+    assert f"figure-{name}" in stems
+    assert all(path.stat().st_size > 0 for path in made)
+
+
+def test_rows_without_pictures_draw_no_empty_plate(tmp_path: Path) -> None:
+    made = write_figures([DEEPER["29-shared-features"], DEEPER["33-misclassified"]], tmp_path)
+    assert not [path for path in made if path.suffix == ".png"]
+
+
+def test_rows_of_something_else_are_not_drawn(tmp_path: Path) -> None:
+    own = [replace(DEEPER[name], settings={}) for name in ("29-shared-features", "33-misclassified")]
+    made = write_figures(own, tmp_path, media={"row/7": picture(), "row/8": picture()})
+    assert not [path for path in made if path.suffix == ".png"]
+
+
+def test_table_25_is_the_papers() -> None:
+    made = dict(tables(DEEPER["24-simulate"]))
+    assert dict(made["25-accuracy"].columns) == {"decision layer": ["sparse"], "overall": ["70.0 (60.0 to 80.0)"]}
 
 
 def test_equal_findings_make_equal_files(tmp_path: Path) -> None:

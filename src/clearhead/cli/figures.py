@@ -21,10 +21,10 @@ def figures(
 ) -> None:
     """Draw a run's findings as SVG, PDF and PNG, and write its tables as LaTeX and Markdown."""
     from clearhead.report.figures import write_figures
+    from clearhead.runs.figuring import Pictures, drawn
     from clearhead.runs.run import Run
 
     output = output or Output()
     job = Run(run)
-    media = {name: job.folder / name for finding in job.findings for name in finding.media.values()}
-    made = [str(path) for path in write_figures(job.findings, out or run / "figures", media=media)]
+    made = [str(path) for path in write_figures(drawn(job), out or run / "figures", media=Pictures(job))]
     output.result({"figures": made}, "\n".join(made))

@@ -44,7 +44,7 @@ def write_figures(
     media: Mapping[str, Any] | None = None,
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
-    """Draw every finding that can be drawn, and write its tables; returns the files made.
+    """Draw every finding that can be drawn, and write its tables; returns the files made, each once.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def write_figures(
     """
     folder, made = Path(folder), []
     for finding in findings:
-        made += _pictures(finding, folder, media or {}, formats)
+        made += _pictures(finding, folder, {} if media is None else media, formats)
         for name, table in tables(finding):
             for suffix, text in ((".md", markdown(table, finding.title)), (".tex", latex(table, finding.title))):
                 made.append(folder / f"table-{_safe(name)}{suffix}")
                 write_text(made[-1], text)
-    return made
+    return list(dict.fromkeys(made))
 
 
 def _pictures(finding: Finding, folder: Path, media: Mapping[str, Any], formats: Sequence[str]) -> list[Path]:
@@ -91,7 +91,7 @@ def _look(media: Mapping[str, Any], path: str) -> npt.NDArray[np.uint8] | None:
     try:
         picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
         return np.asarray(picture.convert("RGB"))
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

@@ -22,12 +22,16 @@ def tables(finding: Finding) -> Iterator[tuple[str, Table]]:
     """(name, table) of a finding: the paper's arrangement where it has one, and every table that fits a page."""
     if finding.kind == "ablation" and "ablation" in finding.tables:
         yield "37-ablation", _ablation(finding)
+    if finding.kind == "study_simulate":
+        yield "25-accuracy", _simulated(finding)
+    if finding.kind == "study_form":
+        return
     for name, table in finding.tables.items():
         if 0 < len(table) <= LONGEST:
             yield f"{_PAPER.get(finding.kind, '')}{finding.kind}-{name}", table
 
 
-_PAPER = {"study_simulate": "25-", "runtime": "36-"}
+_PAPER = {"runtime": "36-"}
 
 
 def _ablation(finding: Finding) -> Table:
@@ -37,6 +41,22 @@ def _ablation(finding: Finding) -> Table:
         name = f"{row['head']}: {str(row['features']).replace('top_k', 'top-k')}"
         columns[name] = [round(100 * row["accuracy"], 2)]
     return Table(columns)
+
+
+def _simulated(finding: Finding) -> Table:
+    """Table 25: accuracy in percent with its interval, overall and by where the image comes from; an arm a row."""
+    rows = finding.tables["accuracy"].rows()
+    columns: dict[str, Sequence[Any]] = {"decision layer": list(dict.fromkeys(row["arm"] for row in rows))}
+    for part in dict.fromkeys(row["images"] for row in rows):
+        columns[part] = [_percent(row) for row in rows if row["images"] == part]
+    return Table(columns)
+
+
+def _percent(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return ""
+    low, high = (f"{100 * row[side]:.1f}" if row[side] is not None else "?" for side in ("low", "high"))
+    return f"{100 * row['value']:.1f} ({low} to {high})"
 
 
 def markdown(table: Table, caption: str = "") -> str:
