@@ -119,21 +119,19 @@ def _centred(problem: Problem, intercept: Tensor) -> Tensor:
 
 
 class _Watch:
-    """Counts how long neither the objective, the gap nor the KKT residual has improved."""
+    """Counts how long neither the objective, the gap nor the KKT residual has improved by more than rounding."""
 
     def __init__(self, problem: Problem) -> None:
         self.idle = 0
         self.scale = float(problem.null[2].abs().max())
-        self._best = [math.inf, math.inf, math.inf]
+        self._rounding = torch.finfo(problem.dtype).eps * problem.null[1]
+        self._best = (math.inf, math.inf, math.inf)
 
     def see(self, objective: float, gap: float, kkt: float) -> None:
-        values = (objective, gap, kkt)
-        better = [
-            v < b - 1e-3 * abs(b) if i else v < b for i, (v, b) in enumerate(zip(values, self._best, strict=True))
-        ]
-        better = [good or math.isinf(b) for good, b in zip(better, self._best, strict=True)]
-        self.idle = 0 if any(better) else self.idle + 1
-        self._best = [min(v, b) for v, b in zip(values, self._best, strict=True)]
+        lowest, narrowest, smallest = self._best
+        better = objective < lowest - self._rounding or gap < 0.999 * narrowest or kkt < 0.999 * smallest
+        self.idle = 0 if better else self.idle + 1
+        self._best = (min(objective, lowest), min(gap, narrowest), min(kkt, smallest))
 
 
 def _gap(problem: Problem, point: Point, dual: float) -> float:
