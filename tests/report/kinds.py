@@ -170,6 +170,43 @@ KINDS = [
             }
         },
     ),
+    _finding(
+        "study_simulate",
+        {
+            "probabilities": {
+                "arm": ["dense", "sparse"],
+                "rank": [1, 1],
+                "n": [4, 4],
+                **{mark: [0.1 + i / 10, 0.2 + i / 10] for i, mark in enumerate(("p05", "median", "p95"))},
+            },
+            "ranks": {"arm": ["dense", "sparse"], "rank": [1, 1], "tasks": [2, 4], "share": [0.5, 1.0]},
+            "per_class": {
+                "class": [1, 2, 3],
+                "class_name": ["one", "two", "three"],
+                "dense": [0.2, 0.5, None],
+                "sparse": [0.4, 0.9, 0.1],
+            },
+        },
+    ),
+    *(
+        _finding(
+            kind,
+            {
+                table: {
+                    "head": ["sparse", "dense"],
+                    **more,
+                    value: [0.2, 0.4],
+                    "low": [0.1, 0.3],
+                    "high": [0.3, 0.5],
+                    "n": [9, 9],
+                }
+            },
+        )
+        for kind, table, value, more in (
+            ("bias_words", "words", "share", {"class": ["one", "one"], "direction": ["for", "for"]}),
+            ("bias_errors", "rates", "value", {"group": ["men", "men"], "rate": ["false positive", "false positive"]}),
+        )
+    ),
     _finding("study_spurious", {"verdicts": {"feature": [21], "share": [0.8], "low": [0.6], "high": [0.9], "n": [40]}}),
     _finding("label_tradeoff", {"path": PATH}),
     _finding("empty", {}),

@@ -444,6 +444,7 @@ def test_findings_of_every_kind_are_drawn(visitor: Visitor, full: Bundle, tmp_pa
         assert page.locator("main table").count() >= len(finding.tables)
     drawn = {"suspects": ".feature-row .thumb", "spurious": ".two-strips .thumb", "counterfactual_text": ".quote ins"}
     drawn |= {"ordering": ".weight-path", "repair": ".estimate", "confusion": ".dots", "label_tradeoff": ".series"}
+    drawn |= {"study_simulate": "meter", "bias_words": ".estimate", "bias_errors": ".estimate", "compare": ".band-row"}
     for kind, what in drawn.items():
         page = visitor.open(index, f"#/finding/{[f.kind for f in KINDS].index(kind)}")
         assert page.locator(what).count() > 0, kind

@@ -1,6 +1,7 @@
 // The trade-off curve (paper, Fig. 16): accuracy against features a class, the dense layer as a reference line.
 import { useState } from "preact/hooks";
 import { short } from "../ui/format";
+import { Axes } from "./Axes";
 import { extent, linear, log } from "./scale";
 import { useWidth } from "./useWidth";
 
@@ -62,25 +63,7 @@ export function Curve({ series, references, xLabel, yLabel, marks, onPick, forma
         onClick={() => hover != null && onPick?.(hover)}
         class={onPick ? "pick" : ""}
       >
-        {y.ticks.map((t) => (
-          <g>
-            <line class="grid" x1={pad.left} x2={width - pad.right} y1={y(t)} y2={y(t)} />
-            <text class="tick" x={pad.left - 10} y={y(t) + 4} text-anchor="end">
-              {format(t)}
-            </text>
-          </g>
-        ))}
-        {x.ticks.map((t) => (
-          <text class="tick" x={x(t)} y={HEIGHT - pad.bottom + 20} text-anchor="middle">
-            {short(t)}
-          </text>
-        ))}
-        <text class="axis" x={pad.left} y={HEIGHT - 6}>
-          {xLabel}
-        </text>
-        <text class="axis" x={0} y={10}>
-          {yLabel}
-        </text>
+        <Axes {...{ x, y, width, height: HEIGHT, pad, xLabel, yLabel, format }} />
         {references.map((r) => (
           <line class="reference" x1={pad.left} x2={width - pad.right} y1={y(r.y)} y2={y(r.y)} />
         ))}

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { extent, linear } from "./scale";
 import { short } from "../ui/format";
+import { Axes } from "./Axes";
 import { useWidth } from "./useWidth";
 
 interface Props {
@@ -46,25 +47,7 @@ export function Scatter({ points, xLabel, yLabel, format = short, alt }: Props) 
         onPointerLeave={() => setHover(null)}
         onClick={() => picked?.href && (location.hash = picked.href)}
       >
-        {y.ticks.map((t) => (
-          <g>
-            <line class="grid" x1={pad.left} x2={width - pad.right} y1={y(t)} y2={y(t)} />
-            <text class="tick" x={pad.left - 10} y={y(t) + 4} text-anchor="end">
-              {format(t)}
-            </text>
-          </g>
-        ))}
-        {x.ticks.map((t) => (
-          <text class="tick" x={x(t)} y={HEIGHT - pad.bottom + 20} text-anchor="middle">
-            {short(t)}
-          </text>
-        ))}
-        <text class="axis" x={pad.left} y={HEIGHT - 6}>
-          {xLabel}
-        </text>
-        <text class="axis" x={0} y={10}>
-          {yLabel}
-        </text>
+        <Axes {...{ x, y, width, height: HEIGHT, pad, xLabel, yLabel, format }} />
         {/* One path for all dots, in a few layers so that overlap shows: thousands of elements would be slow. */}
         {[0, 1, 2, 3].map((layer) => (
           <path

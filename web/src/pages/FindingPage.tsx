@@ -125,7 +125,7 @@ function Interval({ v }: { v: EstimateData }) {
 }
 
 /** Kinds whose own section draws what their tables estimate. */
-const DRAWN = new Set(["repair", "tradeoff", "ordering"]);
+const DRAWN = new Set(["repair", "tradeoff", "ordering", "bias_words", "bias_errors"]);
 
 function FindingTable({ data, name }: { data: FindingData; name: string }) {
   const sheet = sheetOf(data, name);
