@@ -27,6 +27,8 @@ VERBS = {
     "serve": "Serve the report of a very large run on this machine.",
     "study": "Ask people: build tasks, serve them, analyse the answers, rehearse beforehand.",
     "paper": "The paper's experiments: list them, or run one on your data.",
+    "ls": "The runs under a folder.",
+    "clean": "Remove what a run can make again.",
     "data": "Look at a data set before using it.",
     "predict": "What the sparse head says about new images or texts.",
     "why": "The prediction for one image or text and the features that made it.",
