@@ -16,7 +16,7 @@ export function Simulated({ data }: { data: FindingData }) {
     <Section title="What people did">
       {chosen.length > 0 && (
         <Figure name="study-ranks" title="How the chosen image ranks for the model" drawing={false} sheet={() => sheetOf(data, "ranks")}>
-          <ul class="weights">
+          <ul class="weights probabilities">
             {chosen.map((r) => (
               <li key={`${r.arm}-${r.rank}`}>
                 <span>
