@@ -157,13 +157,18 @@ def _epoch(
             logits = model(x)
             loss = F.cross_entropy(logits, y)
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        scaler.scale(loss * _share(len(y), min(recipe.batch_size, len(images)))).backward()
         scaler.step(optimizer)
         scaler.update()
         hits = (logits.detach().argmax(1) == y).sum()
         total += torch.tensor([loss.detach().item() * len(y), hits.item(), len(y)], dtype=torch.float64)
     total = distributed.all_reduce(total)
     return Epoch(number, float(total[0] / total[2]), float(total[1] / total[2]))
+
+
+def _share(own: int, batch: int) -> float:
+    """What makes the mean over processes of their losses the loss of the whole batch: parts may differ by a row."""
+    return own * distributed.world_size() / batch
 
 
 def _batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
