@@ -174,7 +174,11 @@ def test_the_solver(name: str, tmp_path: Path) -> None:
     (tmp_path / "network.py").write_text(NETWORK)
     model = f"{tmp_path / 'network.py'}:network"
     outcome = perform(
-        name, data=str(tmp_path), model=model, out=tmp_path / "run", **{**FAST, "n_lambdas": 3, "lambda_min_ratio": 0.1, "tol": 0.1}
+        name,
+        data=str(tmp_path),
+        model=model,
+        out=tmp_path / "run",
+        **{**FAST, "n_lambdas": 3, "lambda_min_ratio": 0.1, "tol": 0.1},
     )
     rows = outcome.findings[0].tables["row"].rows()
     assert all((outcome.folder / file).stat().st_size > 0 for file in EXPERIMENTS[name].outputs)
