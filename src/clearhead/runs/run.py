@@ -115,7 +115,7 @@ class Run:
 
     def edit(self, edits: Sequence[Edit], out: Path | str, **options: bool) -> Run:
         """A new run at ``out`` with edits applied to this one's head (``refit=True``: the rest fitted again)."""
-        self._needs("select")
+        self._needs("extract" if options.get("dense") else "select")
         return editing.edit(self, edits, Path(out), **options)
 
     def suspect(self, model: str | None = None, cue: str | None = None) -> Finding:
