@@ -23,8 +23,8 @@ class Point:
 
     ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` (n, width) padded, without intercept;
     ``theta`` (n, width) residual −∂ℓ/∂z; ``slope`` (p, k) = −∂loss/∂W and ``curvature`` (k, k) of the loss, float64;
-    ``objective`` F and ``loss``, its smooth part; ``dual``, a lower bound of the optimum; ``kkt``, the largest
-    violation of optimality.
+    ``objective`` F and ``loss``, its smooth part; ``dual``, a lower bound of the optimum, and ``dual_slope`` (p, k),
+    the Zᵀθ/n of the dual point that gives it; ``kkt``, the largest violation of optimality.
     """
 
     coef: Tensor
@@ -36,6 +36,7 @@ class Point:
     objective: float
     loss: float
     dual: float
+    dual_slope: Tensor
     kkt: float
 
     @property
@@ -64,8 +65,8 @@ def certify(
     if problem.intercept:
         kkt = max(kkt, float(fit.theta_mean.abs().max()))
     bound = _Bound(problem, penalty, lambda_, objective, fit.loss, fit.theta, fit.theta_mean, slope, W)
-    dual = bound.best(objective - enough)
-    return Point(coef, intercept, logits, fit.theta, slope, fit.curvature, objective, fit.loss, dual, kkt)
+    dual, dual_slope = bound.best(objective - enough)
+    return Point(coef, intercept, logits, fit.theta, slope, fit.curvature, objective, fit.loss, dual, dual_slope, kkt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +88,11 @@ class _Bound:
     slope: Tensor
     coef: Tensor
 
-    def best(self, wanted: float) -> float:
-        """The bound at τ = 1, or at a better τ where that may reach ``wanted``."""
+    def best(self, wanted: float) -> tuple[float, Tensor]:
+        """The bound at τ = 1, or at a better τ where that may reach ``wanted``, and V of its dual point."""
         penalty, lambda_ = self.penalty, self.lambda_
         if lambda_ <= 0 or (penalty.factors is not None and 0 in penalty.factors):
-            return -math.inf
+            return -math.inf, self.slope
         mix, share = 0.0, self.problem.target_mean
         if self.problem.intercept:
             mix, share = self.problem.loss.balance(self.theta_mean, self.problem.target_mean)
@@ -104,19 +105,20 @@ class _Bound:
         missing = wanted - at_one
         # Scaling wins a factor of a few, not more: far from the goal it is not worth its logarithms.
         if missing <= 0 or (math.isfinite(at_one) and missing > FAR * (self.objective - wanted)):
-            return at_one
-        best, bend = at_one, 0.0
+            return at_one, slope
+        best, bend, scale = at_one, 0.0, 1.0
         for _ in range(2):
             tau = self._scale(slope, fitted, bend)
             if tau >= 1:
                 break
             smooth_value = self._smooth(tau, mix, share)
             value = smooth_value - penalty.conjugate(tau * slope, lambda_)
-            best = max(best, value)
+            if value > best:
+                best, scale = value, tau
             if best >= wanted or not math.isfinite(smooth_value):
                 break
             bend = min(0.0, 2 * (smooth_value - smooth - (tau - 1) * fitted) / (tau - 1) ** 2)
-        return best
+        return best, scale * slope
 
     def _constant_row(self, share: Tensor) -> float:
         """The smooth dual value of the row that is mixed in, y − s for every row."""

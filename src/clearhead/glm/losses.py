@@ -49,6 +49,10 @@ class Loss(ABC):
         """An upper bound of the largest eigenvalue of ∂²ℓ/∂z²."""
 
     @abstractmethod
+    def entry_bound(self) -> float:
+        """An upper bound of ∂²ℓ/∂z_c² for one output c."""
+
+    @abstractmethod
     def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
         """(m, s): mixing (1−m)·θ + m·(y − s) has mean zero and stays in the conjugate's domain.
 
@@ -94,6 +98,9 @@ class Multinomial(Loss):
     def curvature_bound(self) -> float:
         return 0.5
 
+    def entry_bound(self) -> float:
+        return 0.25
+
     def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
         return _balance(theta_mean, y_mean)
 
@@ -128,6 +135,9 @@ class Binomial(Loss):
     def curvature_bound(self) -> float:
         return 0.25
 
+    def entry_bound(self) -> float:
+        return 0.25
+
     def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:
         both_theta, both_y = torch.cat([theta_mean, -theta_mean]), torch.cat([y_mean, 1 - y_mean])
         mix, share = _balance(both_theta, both_y)
@@ -156,6 +166,9 @@ class Gaussian(Loss):
         return torch.eye(Z.shape[1], dtype=Z.dtype, device=Z.device) * weight.sum()
 
     def curvature_bound(self) -> float:
+        return 1.0
+
+    def entry_bound(self) -> float:
         return 1.0
 
     def balance(self, theta_mean: Tensor, y_mean: Tensor) -> tuple[float, Tensor]:

@@ -18,6 +18,8 @@ from clearhead.glm.solution import RegularizationPath, Solution
 
 __all__ = ["Selection", "accuracy_at", "decisions", "information_criterion", "select"]
 
+CRITERIA = {"bic": 0.0, "ebic": 0.5}  # rule → γ
+
 
 @dataclass(frozen=True, eq=False)
 class Selection:
@@ -48,7 +50,8 @@ def select(
     path, X_val, y_val : a path, raw features (m, p) and labels (m,) (values for a gaussian path).
     rule : "within": the sparsest whose score is at least best − ``tolerance`` (the paper's rule, never outside);
         "best": the sparsest of the best; "one_se": the sparsest within one standard error of the best;
-        "target": the densest with at most ``target`` features per class.
+        "target": the densest with at most ``target`` features per class;
+        "bic", "ebic": the smallest information criterion of the training rows (extended with γ = 1/2).
     metric : accuracy, balanced_accuracy, auroc, log_loss, calibration_error, or mse.
 
     Raises
@@ -66,7 +69,11 @@ def select(
     slack = tolerance
     if rule == "one_se":
         slack = standard_error(metric, path[best].loss, Z[:, best], labels)
-    index = _choose(path, scores, best, rule, slack, target)
+    if rule in CRITERIA:
+        criterion = information_criterion(path, _fitted_rows(path), gamma=CRITERIA[rule])
+        index = min(range(len(path)), key=lambda i: (criterion[i], i))
+    else:
+        index = _choose(path, scores, best, rule, slack, target)
     return Selection(index, path[index], scores, rule, metric, best)
 
 
@@ -87,6 +94,12 @@ def accuracy_at(
     return {t: (chosen := select(path, X_val, y_val, rule="target", target=t)).scores[chosen.index] for t in targets}
 
 
+def _fitted_rows(path: RegularizationPath) -> int:
+    if "rows" not in path[0].info:
+        raise SettingError("the path does not say how many rows it was fitted on", fix="fit it again")
+    return int(path[0].info["rows"])
+
+
 def _choose(
     path: RegularizationPath, scores: tuple[float, ...], best: int, rule: str, slack: float, target: float | None
 ) -> int:
@@ -102,7 +115,7 @@ def _choose(
         if not sparse:
             raise SettingError("no head of the path is that sparse", got=target, fix="raise target or lambda_max")
         return max(sparse, key=lambda i: (path[i].nonzeros, scores[i]))
-    raise SettingError("unknown selection rule", got=rule, expected="within, best, one_se or target")
+    raise SettingError("unknown selection rule", got=rule, expected="within, best, one_se, target, bic or ebic")
 
 
 def decisions(path: RegularizationPath, X: Any) -> Tensor:

@@ -89,6 +89,7 @@ def _solve(
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
     info = {"loss": best.loss, "seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
+    info["rows"] = problem.design.total
     info |= {f"{name}_stop_epoch": float(epoch) for name, epoch in solver.stopped.items()}
     return _solution(problem, best, dual, lambda_, status, iteration, info)
 
@@ -129,7 +130,11 @@ class _Watch:
 
     def see(self, objective: float, gap: float, kkt: float) -> None:
         lowest, narrowest, smallest = self._best
-        better = objective < lowest - self._rounding or gap < 0.999 * narrowest or kkt < 0.999 * smallest
+        better = (
+            objective < lowest - self._rounding
+            or (gap < 0.999 * narrowest and narrowest > self._rounding)
+            or kkt < 0.999 * smallest
+        )
         self.idle = 0 if better else self.idle + 1
         self._best = (min(objective, lowest), min(gap, narrowest), min(kkt, smallest))
 

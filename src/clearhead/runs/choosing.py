@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from clearhead.core.artifacts import content_key, write_json
+from clearhead.core.artifacts import content_key, read_json, write_json
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate
 from clearhead.core.scaling import Standardizer
@@ -53,12 +53,30 @@ def _select(run: Run) -> None:
         )
         for path, y in zip(run.paths, columns, strict=True)
     ]
-    head_of(run, [s.solution for s in selections]).save(run.folder / "head")
+    heads = fitting.resolved(run, [s.solution for s in selections])
+    head_of(run, heads).save(run.folder / "head")
     _dense(run).save(run.folder / "dense")
     chosen = {"index": [s.index for s in selections], "best_index": [s.best_index for s in selections]}
     scores = [list(s.scores) for s in selections]
     about = {"rule": settings.rule, "tolerance": settings.tolerance, "metric": settings.metric}
-    write_json(run.folder / "head" / "selection.json", {**chosen, **about, "scores": scores})
+    write_json(run.folder / "head" / "selection.json", {**chosen, **about, **_proof(heads), "scores": scores})
+
+
+def _proof(heads: list[Solution]) -> dict[str, Any]:
+    """What is certified of the chosen heads: gaps, statuses, and how many of their zeros are proven."""
+    return {
+        "gap": [s.gap for s in heads],
+        "status": [s.status.name for s in heads],
+        "zeros": sum(s.coef.numel() - s.nonzeros for s in heads),
+        "certified_zeros": int(sum(s.info["certified_zeros"] for s in heads)),
+    }
+
+
+def _certified(run: Run) -> tuple[int | None, int | None]:
+    """(certified zeros, zeros) of the selected head; None for one that was edited or chosen by an earlier version."""
+    file = run.folder / "head" / "selection.json"
+    about = {} if run.record.facts.get("edited_from") or not file.exists() else read_json(file)
+    return about.get("certified_zeros"), about.get("zeros")
 
 
 def head_of(run: Run, solutions: list[Solution]) -> SparseHead:
@@ -105,6 +123,7 @@ def summarise(run: Run) -> Summary:
     for path in run.paths:
         for status, count in path.statuses().items():
             statuses[status.name] = statuses.get(status.name, 0) + count
+    certified_zeros, zeros = _certified(run)
     page = run.folder / "report" / "index.html"
     return Summary(
         run=str(run.folder),
@@ -123,6 +142,8 @@ def summarise(run: Run) -> Summary:
         n_lambdas=sum(len(path) for path in run.paths),
         worst_gap=max(path.worst_gap for path in run.paths),
         statuses=statuses,
+        certified_zeros=certified_zeros,
+        zeros=zeros,
         seconds=run.record.seconds(),
         caveats=caveats(run),
         report=str(page) if page.exists() else None,

@@ -32,6 +32,8 @@ class Summary:
     seconds: dict[str, float]
     caveats: list[str] = field(default_factory=list)
     report: str | None = None
+    certified_zeros: int | None = None
+    zeros: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -48,6 +50,8 @@ class Summary:
             f"path: {self.n_lambdas} λ's, {_statuses(self.statuses)}; largest certified gap {self.worst_gap:.1e} "
             "of the null loss",
         ]
+        if self.certified_zeros is not None:
+            lines.insert(2, f"certified: {self.certified_zeros} of its {self.zeros} zeros are zero in every optimum")
         lines += [f"note: {caveat}" for caveat in self.caveats]
         if self.report:
             lines.append(f"report: {Path(self.report)}")
