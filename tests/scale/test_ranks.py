@@ -13,23 +13,32 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def launch(ranks: int, out: Path, memory: int) -> list[tuple[torch.Tensor, float]]:
+def launch(ranks: int, out: Path, memory: int, tol: float) -> list[tuple[torch.Tensor, float]]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     worker = str(ROOT / "tests" / "scale" / "worker.py")
-    subprocess.run([*command, worker, str(out), str(memory)], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [*command, worker, str(out), str(memory), str(tol)], env=environment, check=True, capture_output=True
+    )
     return [torch.load(f"{out}.{rank}", weights_only=True) for rank in range(ranks)]
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
-    return launch(1, tmp_path_factory.mktemp("alone") / "path", 0)[0][0]
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[float, torch.Tensor]:
+    folder = tmp_path_factory.mktemp("alone")
+    return {tol: launch(1, folder / f"{tol}", 0, tol)[0][0] for tol in (1e-9, 1e-11)}
 
 
-@pytest.mark.parametrize(("ranks", "memory"), [(2, 0), (3, 0), (1, 100_000), (2, 100_000)])
-def test_ranks_find_the_same_path(alone: torch.Tensor, tmp_path: Path, ranks: int, memory: int) -> None:
-    results = launch(ranks, tmp_path / "path", memory)
+# Dense ranks take the steps of one process. A streamed solve takes others, and weights of two points whose gaps are
+# within 1e-9 may differ by 1e-3 at these λ's (the dense solve is 9e-4 from the optimum itself): there, 1e-11.
+@pytest.mark.parametrize(
+    ("ranks", "memory", "tol"), [(2, 0, 1e-9), (3, 0, 1e-9), (1, 100_000, 1e-11), (2, 100_000, 1e-11)]
+)
+def test_ranks_find_the_same_path(
+    alone: dict[float, torch.Tensor], tmp_path: Path, ranks: int, memory: int, tol: float
+) -> None:
+    results = launch(ranks, tmp_path / "path", memory, tol)
     for coef, gap in results:
-        assert gap <= 1e-9
+        assert gap <= tol
         assert torch.equal(coef, results[0][0])
-        assert float((coef - alone).abs().max()) <= 1e-4
+        assert float((coef - alone[tol]).abs().max()) <= 1e-4

@@ -19,7 +19,7 @@ def fit(
     select: SelectFlags | None = None,
     output: Output | None = None,
 ) -> None:
-    """Fit the path of sparse heads, select one and write the report.
+    """Fit the path of sparse heads, select one and write the report; under torchrun, on the rows of all processes.
 
     With --features FILE it fits your own features (concept scores, SAE latents, …): arrays ``features`` (n, p) and
     ``labels`` (n). Otherwise it fits the table of the run, extracting it first if need be.
@@ -28,9 +28,19 @@ def fit(
     ----------
     out : the run folder.
     """
+    from clearhead.core import distributed
+    from clearhead.core.progress import Silent
     from clearhead.runs.run import Run
 
     output = output or Output()
-    job = Run(out, progress=output.progress(), **given(data, model, fit, select))
+    with distributed.group():
+        first = distributed.rank() == 0
+        job = Run(out, progress=output.progress() if first else Silent(), **given(data, model, fit, select))
+        if not first:
+            job.assist()
+            return
+        job.extract()
+        distributed.share(True)
+        job.fit()
     summary = job()
     output.result(summary.as_dict(), summary.text())

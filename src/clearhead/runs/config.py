@@ -100,6 +100,7 @@ class FitSettings:
     targets : fit to the labels, or to what the network predicts.
     dtype : type of the solve; auto takes float64 for small problems and for features stored so, else float32.
     device : cpu, cuda or cuda:N; auto takes a GPU if there is one.
+    memory : what features and solver may take together, for instance 8GiB; rows that do not fit are streamed.
     """
 
     n_lambdas: int = 100
@@ -112,6 +113,7 @@ class FitSettings:
     targets: Literal["labels", "network"] = "labels"
     dtype: Literal["auto", "float32", "float64"] = "auto"
     device: str = "auto"
+    memory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,13 @@ class SelectSettings:
 
     Parameters
     ----------
-    rule : within (sparsest within ``tolerance`` of the best), best, one_se, target (``features_per_class``), bic, ebic.
+    rule : within (sparsest within ``tolerance`` of the best), best, one_se, or target (``features_per_class``).
     tolerance : how much worse than the best the sparsest head may be on validation rows (0.05 is five points).
     metric : what is compared on validation rows.
     features_per_class : with rule target: the number of features a class wanted.
     """
 
-    rule: Literal["within", "best", "one_se", "target", "bic", "ebic"] = "within"
+    rule: Literal["within", "best", "one_se", "target"] = "within"
     tolerance: float = 0.05
     metric: Metric = "accuracy"
     features_per_class: float | None = None

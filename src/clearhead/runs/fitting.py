@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from clearhead.core import distributed
 from clearhead.core.artifacts import content_key, read_json, write_json
 from clearhead.core.errors import DataError, ModelError, SettingError
+from clearhead.core.memory import parse_bytes
 from clearhead.core.progress import Progress
+from clearhead.core.rows import CastRows, Rows
 from clearhead.features.rare import FEWEST_TRAIN, FEWEST_VAL, rare_labels
 from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path
 from clearhead.glm.path import lambda_grid
-from clearhead.glm.penalties import Penalty
-from clearhead.glm.resolve import resolve
 from clearhead.glm.solution import RegularizationPath, Solution
 from clearhead.glm.store import PathWriter, finish, load_path, load_prefix
 from clearhead.runs.config import FitSettings
@@ -25,7 +26,7 @@ from clearhead.runs.config import FitSettings
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["fit", "fit_key", "labels_of", "load", "resolved", "targets_of"]
+__all__ = ["fit", "fit_key", "labels_of", "load", "targets_of"]
 
 SMALL = 1_000_000  # numbers up to which float64 costs nothing that a person would notice
 
@@ -75,7 +76,14 @@ def fit(run: Run) -> None:
     if run.record.key("fit") != key:
         for step in ("select", "debug"):
             run.record.forget(step)
+    distributed.share(not run.record.done("fit", key, outputs))
     run.record.step("fit", key, outputs, lambda: _fit_all(run, key))
+
+
+def assist(run: Run) -> None:
+    """What a rank above 0 does in a fit under torchrun: solve on its rows, write nothing."""
+    if distributed.share(None):
+        _fit_all(run, fit_key(run))
 
 
 def load(run: Run) -> list[RegularizationPath]:
@@ -84,44 +92,41 @@ def load(run: Run) -> list[RegularizationPath]:
 
 
 def _fit_all(run: Run, key: str) -> None:
-    settings, rows = run.config.fit, run.table.view(run.split.train)
-    parts = {name: getattr(run.split, name).tolist() for name in ("train", "val", "test")}
-    write_json(run.folder / "split.json", {"note": run.split.note, **parts})
-    X = _in_memory(rows, settings.dtype, settings.device)
+    """Under torchrun every rank comes here with its share of the rows; rank 0 alone writes."""
+    settings, train = run.config.fit, run.split.train
+    first = distributed.rank() == 0
+    mine = train[distributed.shard(len(train))]
+    if first:
+        parts = {name: getattr(run.split, name).tolist() for name in ("train", "val", "test")}
+        write_json(run.folder / "split.json", {"note": run.split.note, **parts})
+    X, device = _typed(run.table.view(mine), len(train), settings), _device(settings.device)
     for folder, targets, loss in problems(run):
         home = run.folder / folder
-        done = _begin(home, content_key(key, folder))
+        done = distributed.share(_begin(home, content_key(key, folder)) if first else None)
         name = "fit" if folder == "path" else f"fit {run.table.class_names[int(folder[-3:])]}"
         run.progress.start(name, settings.n_lambdas)
         run.progress.advance(len(done), "resumed" if done else "")
         path = fit_path(
             X,
-            targets[run.split.train],
+            targets[mine],
             loss=loss,
-            penalty=_penalty(settings),
+            penalty=(GroupElasticNet if settings.grouped else ElasticNet)(l1_ratio=settings.l1_ratio),
             n_lambdas=settings.n_lambdas,
             lambda_min_ratio=settings.lambda_min_ratio,
             lambdas=_same_grid(done, settings),
             tol=settings.tol,
             solver=settings.solver,
+            device=device,
             seed=run.config.data.seed,
-            options=SolveOptions(resume=done, callback=PathWriter(home, _advance(run.progress))),
+            options=SolveOptions(
+                resume=done,
+                callback=PathWriter(home, _advance(run.progress)) if first else None,
+                memory=None if settings.memory is None else parse_bytes(settings.memory),
+            ),
         )
-        finish(home, len(path), path.stopped)
+        if first:
+            finish(home, len(path), path.stopped)
         run.progress.finish(f"worst gap {path.worst_gap:.1e}")
-
-
-def resolved(run: Run, solutions: list[Solution]) -> list[Solution]:
-    """The chosen solution of each path solved again to 1e-8, with its zeros certified."""
-    rows = run.table.view(run.split.train)
-    return [
-        resolve(rows, targets[run.split.train], solution, loss=loss, penalty=_penalty(run.config.fit))
-        for (_, targets, loss), solution in zip(problems(run), solutions, strict=True)
-    ]
-
-
-def _penalty(settings: FitSettings) -> Penalty:
-    return (GroupElasticNet if settings.grouped else ElasticNet)(l1_ratio=settings.l1_ratio)
 
 
 def _begin(folder: Path, key: str) -> list[Solution]:
@@ -149,15 +154,17 @@ def _advance(progress: Progress) -> Callable[[int, Solution], bool]:
     return advance
 
 
-def _in_memory(rows: Any, dtype: str, device: str) -> Tensor:
-    """The training rows as one tensor in the type and on the device of the fit."""
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    small = torch.float64 if rows.shape[0] * rows.shape[1] <= SMALL else torch.float32
-    kind = torch.promote_types(rows.dtype, small) if dtype == "auto" else getattr(torch, dtype)
-    X = torch.empty(rows.shape, dtype=kind, device=where)
-    for span, block in rows.blocks():
-        X[span] = block.to(X)
-    return X
+def _typed(rows: Rows, n: int, settings: FitSettings) -> Rows:
+    """The rows in the type of the fit, widened block by block; ``n`` counts the rows of all ranks."""
+    small = n * rows.shape[1] <= SMALL
+    if settings.dtype == "auto":
+        return CastRows(rows, torch.promote_types(rows.dtype, torch.float64)) if small else rows
+    return CastRows(rows, getattr(torch, settings.dtype))
+
+
+def _device(device: str) -> str:
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    return distributed.local_device(chosen)
 
 
 def _refuse_rare(run: Run) -> None:

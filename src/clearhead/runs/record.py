@@ -36,7 +36,7 @@ class Record:
 
     def step(self, name: str, key: str, outputs: list[Path], work: Callable[[], None]) -> bool:
         """Do ``work`` unless this step is recorded under this key with all its outputs there; whether it was done."""
-        if self.key(name) == key and all(path.exists() for path in outputs):
+        if self.done(name, key, outputs):
             return False
         self.forget(name)
         self.log(name, "started", key=key)
@@ -47,6 +47,10 @@ class Record:
         self.save()
         self.log(name, "finished", seconds=round(seconds, 3))
         return True
+
+    def done(self, name: str, key: str, outputs: list[Path]) -> bool:
+        """Whether this step is recorded under this key with all its outputs there."""
+        return self.key(name) == key and all(path.exists() for path in outputs)
 
     def key(self, name: str) -> str | None:
         """The key under which a step is recorded."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from clearhead.core import distributed
 from clearhead.core.artifacts import lock, read_json, write_text
 from clearhead.core.errors import ArtifactError, SettingError
 from clearhead.core.finding import Finding
@@ -78,6 +79,12 @@ class Run:
         with self._writing():
             fitting.fit(self)
         return self._forget("paths")
+
+    def assist(self) -> None:
+        """The part of a rank above 0 in a fit under torchrun: wait for the table, then solve on its own rows."""
+        distributed.share(None)
+        self.record = Record(self.folder)  # what rank 0 has done meanwhile
+        fitting.assist(self)
 
     def select(self) -> Run:
         """One head of the path, by its validation rows; and the dense reference."""
