@@ -122,13 +122,13 @@ class SelectSettings:
 
     Parameters
     ----------
-    rule : within (sparsest within ``tolerance`` of the best), best, one_se, or target (``features_per_class``).
+    rule : within (sparsest within ``tolerance`` of the best), best, one_se, target (``features_per_class``), bic, ebic.
     tolerance : how much worse than the best the sparsest head may be on validation rows (0.05 is five points).
     metric : what is compared on validation rows.
     features_per_class : with rule target: the number of features a class wanted.
     """
 
-    rule: Literal["within", "best", "one_se", "target"] = "within"
+    rule: Literal["within", "best", "one_se", "target", "bic", "ebic"] = "within"
     tolerance: float = 0.05
     metric: Metric = "accuracy"
     features_per_class: float | None = None

@@ -19,6 +19,8 @@ from clearhead.core.rows import CastRows, Rows
 from clearhead.features.rare import FEWEST_TRAIN, FEWEST_VAL, rare_labels
 from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path
 from clearhead.glm.path import lambda_grid
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.resolve import resolve
 from clearhead.glm.solution import RegularizationPath, Solution
 from clearhead.glm.store import PathWriter, finish, load_path, load_prefix
 from clearhead.runs.config import FitSettings
@@ -26,7 +28,7 @@ from clearhead.runs.config import FitSettings
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["fit", "fit_key", "labels_of", "load", "targets_of"]
+__all__ = ["fit", "fit_key", "labels_of", "load", "resolved", "targets_of"]
 
 SMALL = 1_000_000  # numbers up to which float64 costs nothing that a person would notice
 
@@ -110,7 +112,7 @@ def _fit_all(run: Run, key: str) -> None:
             X,
             targets[mine],
             loss=loss,
-            penalty=(GroupElasticNet if settings.grouped else ElasticNet)(l1_ratio=settings.l1_ratio),
+            penalty=_penalty(settings),
             n_lambdas=settings.n_lambdas,
             lambda_min_ratio=settings.lambda_min_ratio,
             lambdas=_same_grid(done, settings),
@@ -127,6 +129,19 @@ def _fit_all(run: Run, key: str) -> None:
         if first:
             finish(home, len(path), path.stopped)
         run.progress.finish(f"worst gap {path.worst_gap:.1e}")
+
+
+def resolved(run: Run, solutions: list[Solution]) -> list[Solution]:
+    """The chosen solution of each path solved again to 1e-8, with its zeros certified."""
+    rows = run.table.view(run.split.train)
+    return [
+        resolve(rows, targets[run.split.train], solution, loss=loss, penalty=_penalty(run.config.fit))
+        for (_, targets, loss), solution in zip(problems(run), solutions, strict=True)
+    ]
+
+
+def _penalty(settings: FitSettings) -> Penalty:
+    return (GroupElasticNet if settings.grouped else ElasticNet)(l1_ratio=settings.l1_ratio)
 
 
 def _begin(folder: Path, key: str) -> list[Solution]:
