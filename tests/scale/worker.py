@@ -1,4 +1,4 @@
-"""One rank: fit a path on this rank's rows and save what came out. Arguments: output, bytes of memory (0: free), tol."""
+"""One rank: fit a path on its rows and save what came out. Arguments: output, bytes of memory (0: free), tol."""
 
 from __future__ import annotations
 
