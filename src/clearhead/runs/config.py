@@ -113,7 +113,7 @@ class FitSettings:
     targets: Literal["labels", "network"] = "labels"
     dtype: Literal["auto", "float32", "float64"] = "auto"
     device: str = "auto"
-    memory: str | None = None
+    memory: str | None = field(default=None, repr=False)  # out of the fit's key: it changes how, not what
 
 
 @dataclass(frozen=True)
