@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clearhead.glm.bundle import DualBundle
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 
@@ -52,10 +53,12 @@ def certify(
     logits: Tensor,
     start: Tensor,
     enough: float = 0.0,
+    bundle: DualBundle | None = None,
 ) -> Point:
     """Certify ``coef`` with cached ``logits`` = offset + Z·coef: exact intercept, one product, the best dual bound.
 
     ``start`` (k,) is where the intercept's Newton iteration begins. A gap of at most ``enough`` needs no better bound.
+    ``bundle`` holds other dual points that a bound may mix in, and receives this one.
     """
     intercept, fit = problem.solve_intercept(logits, start)
     slope = problem.design.against(fit.theta, problem.n_outputs)
@@ -64,7 +67,7 @@ def certify(
     kkt = float(penalty.violation(W, slope, lambda_).max())
     if problem.intercept:
         kkt = max(kkt, float(fit.theta_mean.abs().max()))
-    bound = _Bound(problem, penalty, lambda_, objective, fit.loss, fit.theta, fit.theta_mean, slope, W)
+    bound = _Bound(problem, penalty, lambda_, objective, fit.loss, fit.theta, fit.theta_mean, slope, W, bundle)
     dual, dual_slope = bound.best(objective - enough)
     return Point(coef, intercept, logits, fit.theta, slope, fit.curvature, objective, fit.loss, dual, dual_slope, kkt)
 
@@ -87,9 +90,10 @@ class _Bound:
     theta_mean: Tensor
     slope: Tensor
     coef: Tensor
+    bundle: DualBundle | None
 
     def best(self, wanted: float) -> tuple[float, Tensor]:
-        """The bound at τ = 1, or at a better τ where that may reach ``wanted``, and V of its dual point."""
+        """The bound at τ = 1, of a mixture or at a better τ where that may reach ``wanted``; and its V."""
         penalty, lambda_ = self.penalty, self.lambda_
         if lambda_ <= 0 or (penalty.factors is not None and 0 in penalty.factors):
             return -math.inf, self.slope
@@ -102,10 +106,15 @@ class _Bound:
         fitted = float((self.slope * self.coef).sum())
         smooth = (1 - mix) * (self.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
         at_one = smooth - penalty.conjugate(slope, lambda_)
+        if self.bundle is not None:
+            self.bundle.add(smooth, slope)
         missing = wanted - at_one
         # Scaling wins a factor of a few, not more: far from the goal it is not worth its logarithms.
         if missing <= 0 or (math.isfinite(at_one) and missing > FAR * (self.objective - wanted)):
             return at_one, slope
+        mixed, found = (-math.inf, slope) if self.bundle is None else self.bundle.best(penalty, lambda_, wanted)
+        if mixed >= wanted:
+            return mixed, found
         best, bend, scale = at_one, 0.0, 1.0
         for _ in range(2):
             tau = self._scale(slope, fitted, bend)
@@ -118,7 +127,7 @@ class _Bound:
             if best >= wanted or not math.isfinite(smooth_value):
                 break
             bend = min(0.0, 2 * (smooth_value - smooth - (tau - 1) * fitted) / (tau - 1) ** 2)
-        return best, scale * slope
+        return (mixed, found) if mixed > best else (best, scale * slope)
 
     def _constant_row(self, share: Tensor) -> float:
         """The smooth dual value of the row that is mixed in, y − s for every row."""

@@ -67,11 +67,11 @@ def _solve(
     solver.start(lambda_)
     coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
     enough = limits.tol * problem.null[1]
-    point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept, enough)
+    point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept, enough, solver.bundle)
     dual = point.dual
     if guess is not None and point.objective - dual > enough:
         solver.observe(point)
-        other = certify(problem, penalty, lambda_, guess, problem.logits(guess), point.intercept, enough)
+        other = certify(problem, penalty, lambda_, guess, problem.logits(guess), point.intercept, enough, solver.bundle)
         if other.finite and other.objective - other.dual < point.objective - point.dual:
             point, dual = other, max(dual, other.dual)
     best, status, iteration = point, None, 0
@@ -79,7 +79,7 @@ def _solve(
     while (status := _outcome(problem, best, dual, limits, iteration, watch)) is None:
         solver.observe(point)
         coef, logits, intercept = solver.step(point)
-        candidate = certify(problem, penalty, lambda_, coef, logits, intercept, enough)
+        candidate = certify(problem, penalty, lambda_, coef, logits, intercept, enough, solver.bundle)
         iteration += 1
         if not candidate.finite:
             status = Status.Diverged

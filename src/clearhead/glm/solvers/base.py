@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from clearhead.glm.bundle import DualBundle
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
@@ -24,6 +25,7 @@ class Solver(ABC):
 
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
         self.problem, self.penalty, self.seed = problem, penalty, seed
+        self.bundle = DualBundle()
 
     @abstractmethod
     def start(self, lambda_: float) -> None:

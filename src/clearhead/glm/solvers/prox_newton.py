@@ -18,7 +18,7 @@ from clearhead.glm.solvers.secant import SecantMemory
 
 __all__ = ["ProxNewton"]
 
-MEMORY = 16  # secant pairs
+MEMORY = 8  # secant pairs
 WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
 MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
 
