@@ -14,7 +14,7 @@ from clearhead.debug import (
     counterfactual_text,
     surround_mask,
 )
-from clearhead.debug.counterfactual_text import candidates, exhaustive, substitute
+from clearhead.debug.substitution import candidates, exhaustive, substitute
 
 VOCABULARY = ["good", "great", "bad", "awful", "plot"]
 CLOUDS = {

@@ -84,7 +84,7 @@ def test_flip_sets_flip_and_the_bound_holds(seed, k, p):
     logits, gains_to = torch.randn(k, generator=generator).double(), torch.randn(p, k, generator=generator).double()
     truth = int(logits.argmin())
     gap, gains = logits - logits[truth], gains_to - gains_to[:, [truth]]
-    found, bound = smallest_flip(gap, gains, truth)
+    found, bound = smallest_flip(logits.numpy(), torch.ones(p).double().numpy(), gains_to.numpy(), truth)
     wins = [
         set(s)
         for size in range(p + 1)

@@ -73,7 +73,7 @@ def test_fidelity_counts_agreement_and_who_is_right():
     finding = fidelity({"test": [0, 1, 1, 0]}, {"test": [0, 0, 1, 1]}, {"test": [0, 1, 0, 1]})
     assert finding.numbers["test_fidelity"].value == 0.5
     table = finding.tables["splits"].rows()[0]
-    assert (table["only_sparse_right"], table["only_network_right"], table["disagree"]) == (1, 1, 2)
+    assert (table["only_head_right"], table["only_network_right"], table["disagree"]) == (1, 1, 2)
 
 
 def test_fidelity_refuses_what_it_cannot_compare():

@@ -5,7 +5,7 @@ from clearhead.debug.bias import IDENTITY_WORDS, bias_errors, bias_words
 from clearhead.debug.compare import compare
 from clearhead.debug.confusion import confusion, shared_features
 from clearhead.debug.counterfactual_image import PasteOptions, box_mask, counterfactual_image, surround_mask
-from clearhead.debug.counterfactual_text import TextOptions, counterfactual_text
+from clearhead.debug.counterfactual_text import counterfactual_text
 from clearhead.debug.cue import Cue, cue_from_errors, cue_from_groups, cue_from_surroundings
 from clearhead.debug.evidence import Evidence, gather_evidence
 from clearhead.debug.fidelity import fidelity
@@ -16,6 +16,7 @@ from clearhead.debug.removals import removals
 from clearhead.debug.repair import edited, repair
 from clearhead.debug.sparsity import features_per_class
 from clearhead.debug.spurious import PairOptions, spurious
+from clearhead.debug.substitution import TextOptions
 from clearhead.debug.suggest import RepairPlan, SuggestOptions, suggest_removals
 from clearhead.debug.surroundings import Swap, Swapped, swap_surroundings
 from clearhead.debug.suspects import rank_suspects, suspects, suspicion, suspicion_from_errors

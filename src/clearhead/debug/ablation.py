@@ -50,7 +50,7 @@ def ablation(heads: Mapping[str, SparseHead], features: Any, labels: Any, *, k: 
             )
     return Finding(
         kind="ablation",
-        title=f"What the {k} strongest features of each class carry",
+        title=f"What the {_strongest(k)} of each class {'carries' if k == 1 else 'carry'}",
         sentence=_sentence(numbers, list(heads), k),
         numbers=numbers,
         tables={"ablation": Table({c: [row[c] for row in rows] for c in rows[0]} if rows else {})},
@@ -70,11 +70,15 @@ def strongest(weight: Tensor, k: int) -> Tensor:
     return mask.scatter(0, order, torch.ones_like(order, dtype=torch.bool)) & (weight != 0)
 
 
+def _strongest(k: int) -> str:
+    return "strongest feature" if k == 1 else f"{k} strongest features"
+
+
 def _sentence(numbers: Mapping[str, Estimate], names: list[str], k: int) -> str:
     parts = [
         f"the {name} head is right on {numbers[f'{name}_all'].value:.1%} with all weights, on "
-        f"{numbers[f'{name}_top_k'].value:.1%} with the {k} strongest of each class and on "
-        f"{numbers[f'{name}_rest'].value:.1%} without them"
+        f"{numbers[f'{name}_top_k'].value:.1%} with the {_strongest(k)} of each class alone and on "
+        f"{numbers[f'{name}_rest'].value:.1%} without {'it' if k == 1 else 'them'}"
         for name in names
     ]
     text = "; ".join(parts)

@@ -12,12 +12,15 @@ from clearhead.debug.inputs import agreement, class_numbers, estimates_table
 __all__ = ["fidelity"]
 
 
-def fidelity(predictions: Mapping[str, Any], network: Mapping[str, Any], labels: Mapping[str, Any]) -> Finding:
-    """How often the sparse head says what the original network says, and who is right where they part.
+def fidelity(
+    predictions: Mapping[str, Any], network: Mapping[str, Any], labels: Mapping[str, Any], *, head: str = "sparse head"
+) -> Finding:
+    """How often a head says what the original network says, and who is right where they part.
 
     Parameters
     ----------
-    predictions, network, labels : split → class numbers (n,): the sparse head's, the original network's, the truth.
+    predictions, network, labels : split → class numbers (n,): the head's, the original network's, the truth.
+    head : what the head is called.
 
     Returns
     -------
@@ -35,13 +38,13 @@ def fidelity(predictions: Mapping[str, Any], network: Mapping[str, Any], labels:
         parted.append([int(((side == truth) & differ).sum()) for side in (ours, theirs)] + [int(differ.sum())])
     split = "test" if "test" in shares else next(iter(shares))
     e = shares[split]
-    names = ("only_sparse_right", "only_network_right", "disagree")
+    names = ("only_head_right", "only_network_right", "disagree")
     extra = dict(zip(names, map(list, zip(*parted, strict=True)), strict=True))
     return Finding(
         kind="fidelity",
         title="Fidelity to the network",
         sentence=(
-            f"The sparse head predicts what the network predicts on {e.value:.1%} of {split} "
+            f"The {head} predicts what the network predicts on {e.value:.1%} of {split} "
             f"(95 % interval {e.low:.1%} to {e.high:.1%}, n = {e.n})."
         ),
         numbers={f"{name}_fidelity": value for name, value in shares.items()},

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["smallest_flip"]
 
+Array = NDArray[np.float64]
 
-def smallest_flip(gap: Tensor, gains: Tensor, truth: int) -> tuple[list[int] | None, int]:
+
+class _Rival:
+    """What turning each feature off takes from one rival's lead, largest first."""
+
+    def __init__(self, value: Array, weight: Array, rival: int, truth: int) -> None:
+        gain = value * (weight[:, rival] - weight[:, truth])
+        positive = np.flatnonzero(gain > 0)
+        self.order = positive[np.argsort(-gain[positive], kind="stable")]
+        self.sorted_gain = gain[self.order]
+        self.next = 0
+
+    def needed(self, gap: float) -> int:
+        """How many of the largest gains bring a gap to zero; one more than there are gains if all do not."""
+        return int((self.sorted_gain.cumsum() < gap).sum()) + 1
+
+    def best(self, taken: set[int]) -> int | None:
+        """The free feature that hurts this rival most; None if none does."""
+        while self.next < len(self.order) and int(self.order[self.next]) in taken:
+            self.next += 1  # a feature once taken stays taken
+        return int(self.order[self.next]) if self.next < len(self.order) else None
+
+
+def smallest_flip(logits: Array, value: Array, weight: Array, truth: int) -> tuple[list[int] | None, int]:
     """Features to turn off so that class ``truth`` has the largest logit.
 
     Parameters
     ----------
-    gap : (K,) logit of each class minus that of ``truth``.
-    gains : (p, K) what turning feature j off takes from each class's gap.
+    logits : (K,) of the row.
+    value : (p,) each feature relative to "off".
+    weight : (p, K) of the logits: turning feature j off takes value[j]·weight[j] from them.
 
     Returns
     -------
@@ -22,26 +46,23 @@ def smallest_flip(gap: Tensor, gains: Tensor, truth: int) -> tuple[list[int] | N
     None if that ends before the truth wins. No set smaller than ``bound`` can do it: each rival alone needs that many
     of its largest gains. So a set of ``bound`` features is smallest; for two classes it always is.
     """
-    rivals = [c for c in range(len(gap)) if c != truth and float(gap[c]) >= 0]
-    bound = max((_needed(float(gap[c]), gains[:, c]) for c in rivals), default=0)
-    gap, free = gap.clone(), torch.ones(len(gains), dtype=torch.bool)
+    gap = logits - logits[truth]
+    rivals = {c: _Rival(value, weight, c, truth) for c in np.flatnonzero(gap >= 0).tolist() if c != truth}
+    bound = max((rival.needed(float(gap[c])) for c, rival in rivals.items()), default=0)
     chosen: list[int] = []
+    taken: set[int] = set()
     while True:
-        other = gap.clone()
-        other[truth] = -torch.inf
-        rival = int(other.argmax())
+        ahead = gap.copy()
+        ahead[truth] = -np.inf
+        c = int(ahead.argmax())
         # A tie goes to the lower class number, as argmax does.
-        if float(gap[rival]) < 0 or (float(gap[rival]) == 0 and truth < rival):
+        if gap[c] < 0 or (gap[c] == 0 and truth < c):
             return chosen, bound
-        best = int(torch.where(free, gains[:, rival], torch.full_like(gains[:, rival], -torch.inf)).argmax())
-        if not bool(free[best]) or float(gains[best, rival]) <= 0:
+        if c not in rivals:
+            rivals[c] = _Rival(value, weight, c, truth)
+        best = rivals[c].best(taken)
+        if best is None:
             return None, bound
-        free[best] = False
         chosen.append(best)
-        gap = gap - gains[best]
-
-
-def _needed(gap: float, gains: Tensor) -> int:
-    """How many of the largest gains bring a gap to zero; one more than there are gains if all do not."""
-    positive = gains[gains > 0].sort(descending=True).values.cumsum(0)
-    return int((positive < gap).sum()) + 1
+        taken.add(best)
+        gap = gap - value[best] * (weight[best] - weight[best, truth])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from clearhead.core.errors import DataError, SettingError
 from clearhead.core.finding import Finding, Table
 from clearhead.core.rows import as_rows
 from clearhead.core.seeds import torch_generator
+from clearhead.debug.causes import by_feature, by_pair
 from clearhead.debug.flips import smallest_flip
 from clearhead.debug.inputs import class_numbers, never_predicted, predicted
 from clearhead.debug.intervals import median_interval, proportion
@@ -87,7 +87,7 @@ def misclassified(head: SparseHead, features: Any, labels: Any, options: Misclas
     fp, fl = gamma.argmax(1), gamma.argmin(1)
     single = _after_one(head, wrong, fp)
     control = _after_one(head, wrong, _random_features(head, wrong, options.seed))
-    sets = [_flip(head, wrong, i) for i in range(len(wrong.index))]
+    sets = _flips(head, wrong)
     rows = _rows_table(head, wrong, gamma, fp, fl, single, sets)
     caveats = _caveats(head, len(wrong.index), len(all_wrong), options, never_predicted(head, guess, target))
     counts = (len(target), len(all_wrong), len(wrong.index))
@@ -130,10 +130,9 @@ def _random_features(head: SparseHead, wrong: _Wrong, seed: int) -> Tensor:
     return torch.multinomial(used, 1, generator=torch_generator(seed, "control"))[:, 0]
 
 
-def _flip(head: SparseHead, wrong: _Wrong, i: int) -> tuple[list[int] | None, int]:
-    W, truth = _logit_weights(head), int(wrong.truth[i])
-    gains = wrong.value[i][:, None] * (W - W[:, [truth]])
-    return smallest_flip(wrong.logits[i] - wrong.logits[i, truth], gains, truth)
+def _flips(head: SparseHead, wrong: _Wrong) -> list[tuple[list[int] | None, int]]:
+    weight, value, logits = _logit_weights(head).numpy(), wrong.value.numpy(), wrong.logits.numpy()
+    return [smallest_flip(logits[i], value[i], weight, truth) for i, truth in enumerate(wrong.truth.tolist())]
 
 
 def _shares(wrong: _Wrong, after: Tensor) -> dict[str, int]:
@@ -206,39 +205,9 @@ def _finding(
             f"feature of that class {c.value:.1%}."
         ),
         numbers=numbers,
-        tables={"rows": rows, "features": _by_feature(rows, options.top), "pairs": _by_pair(rows, options.top)},
+        tables={"rows": rows, "features": by_feature(rows, options.top), "pairs": by_pair(rows, options.top)},
         caveats=caveats,
         settings={"off": options.off, "seed": options.seed, "max_rows": options.max_rows},
-    )
-
-
-def _by_feature(rows: Table, top: int) -> Table:
-    """Features by the number of wrong rows that they alone explain: off, the row flips to the truth."""
-    flipped = [r["without_top"] == r["truth"] for r in rows.rows()]
-    total = Counter(rows.columns["top_feature"])
-    alone = Counter(f for f, yes in zip(rows.columns["top_feature"], flipped, strict=True) if yes)
-    order = sorted(total, key=lambda f: (-alone[f], -total[f], str(f)))[:top]
-    return Table(
-        {"feature": order, "flips_to_truth": [alone[f] for f in order], "top_in": [total[f] for f in order]},
-        units={"top_in": "wrong rows in which it speaks most for the wrong class"},
-    )
-
-
-def _by_pair(rows: Table, top: int) -> Table:
-    """Class pairs by errors, with the feature that causes most of them."""
-    pairs: dict[tuple[str, str], Counter[str]] = {}
-    for row in rows.rows():
-        pairs.setdefault((row["truth"], row["predicted"]), Counter())[row["top_feature"]] += 1
-    order = sorted(pairs, key=lambda pair: (-pairs[pair].total(), pair))[:top]
-    first = [pairs[pair].most_common(1)[0] for pair in order]
-    return Table(
-        {
-            "truth": [pair[0] for pair in order],
-            "predicted": [pair[1] for pair in order],
-            "errors": [pairs[pair].total() for pair in order],
-            "feature": [f for f, _ in first],
-            "errors_with_feature": [count for _, count in first],
-        }
     )
 
 

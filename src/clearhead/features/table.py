@@ -170,7 +170,7 @@ class FeatureTable:
         if len(self._shards) == 1:
             return self._shards[0][index]
         out = torch.empty((len(index), self.shape[1]), dtype=self.dtype)
-        shard = torch.bucketize(index, torch.tensor(self._starts[1:]), right=True)
+        shard = torch.bucketize(index.contiguous(), torch.tensor(self._starts[1:]), right=True)
         for s in sorted(set(shard.tolist())):
             here = (shard == s).nonzero().squeeze(1)
             out[here] = self._shards[s][index[here] - self._starts[s]]

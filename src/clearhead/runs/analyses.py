@@ -46,10 +46,15 @@ def _tradeoff(run: Run, task: Task, settings: DebugSettings) -> Finding:
 def _fidelity(run: Run, task: Task, settings: DebugSettings) -> Finding:
     if task.network is None:
         raise ModelError("the network has no predictions over these classes to agree with")
+    if task.own:
+        raise DataError(
+            "the network's own head would be compared with itself", fix="fit a sparse head, or edit this one"
+        )
     network = task.network
     ours = {part: predicted(task.head, run.table.view(rows)) for part, rows in task.rows.items()}
     theirs = {part: network[rows] for part, rows in task.rows.items()}
-    return fidelity(ours, theirs, {part: task.labels[rows] for part, rows in task.rows.items()})
+    truth = {part: task.labels[rows] for part, rows in task.rows.items()}
+    return fidelity(ours, theirs, truth, head=f"{next(iter(task.heads))} head")
 
 
 def _ablation(run: Run, task: Task, settings: DebugSettings) -> Finding:

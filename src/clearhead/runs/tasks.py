@@ -21,9 +21,10 @@ from clearhead.runs import fitting
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["PARTS", "Task", "named", "network_head", "network_task", "tasks"]
+__all__ = ["NETWORK", "PARTS", "Task", "named", "network_head", "network_task", "tasks"]
 
 PARTS = ("train", "val", "test")
+NETWORK = "network's own"  # said as "the network's own head"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,8 @@ class Task:
     Parameters
     ----------
     name : the label; empty where there is one question only.
-    heads : "sparse" and "dense", the head that is judged first; "dense" alone where nothing was fitted.
+    heads : "sparse" and "dense", the head that is judged first; ``NETWORK`` where
+        nothing was fitted, after the head that was edited from it.
     labels : (n,) classes of all rows of the table.
     rows : part ("train", "val", "test") → row numbers.
     path, chosen : the path and the number of the selected λ, where there is one.
@@ -52,6 +54,11 @@ class Task:
     def head(self) -> SparseHead:
         """The head that is judged."""
         return next(iter(self.heads.values()))
+
+    @property
+    def own(self) -> bool:
+        """Whether the head that is judged is the network's own."""
+        return next(iter(self.heads)) == NETWORK
 
     def part(self, run: Run, name: str) -> tuple[Any, Tensor]:
         """(features, labels) of one part's rows."""
@@ -105,13 +112,15 @@ def network_head(run: Run) -> SparseHead:
 def network_task(run: Run) -> Task:
     """The question that the network's own head answers, and the head that edits made of it, on every row."""
     edited = {"edited": run.head} if run.record.facts.get("edited_from") else {}
-    heads = {**edited, "dense": network_head(run)}
+    heads = {**edited, NETWORK: network_head(run)}
     rows = {"test": torch.arange(len(run.table))}
     return Task("", heads, fitting.labels_of(run), rows, network=run.table.prediction)
 
 
 def named(name: str, number: int, task: Task, finding: Finding) -> tuple[str, Finding]:
     """(file name, finding): one label's finding is not the run's, and the page must not take it for that."""
+    if task.own:
+        finding = replace(finding, title=f"{finding.title} (the {NETWORK} head)")
     if not task.name:
         return name, finding
     return f"{name}-{number:03d}", replace(finding, kind=f"label_{finding.kind}", title=f"{task.name}: {finding.title}")

@@ -20,7 +20,7 @@ from clearhead.report.rows import of_table
 from clearhead.runs import sources
 from clearhead.runs.asking import DebugSettings, identity_words
 from clearhead.runs.contrast import other_run, same_features
-from clearhead.runs.tasks import Task, named, network_head
+from clearhead.runs.tasks import NETWORK, Task, named, network_head
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
@@ -107,7 +107,7 @@ def _shown(run: Run) -> Tensor:
 
 def _heads(run: Run, questions: list[Task]) -> dict[str, SparseHead]:
     if questions and "sparse" not in questions[0].heads:
-        return {"dense": network_head(run)}
+        return {NETWORK: network_head(run)}
     return {"sparse": run.head, "dense": run.dense}
 
 
