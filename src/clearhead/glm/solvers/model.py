@@ -41,8 +41,13 @@ class Model:
 
 
 def model_width(outputs: int, device: torch.device) -> int:
-    """Columns that the model's arrays need: whole vector registers where coordinate descent is compiled."""
-    return -(-outputs // 8) * 8 if device.type == "cpu" and outputs <= WIDEST else outputs
+    """Columns that the model's arrays need: whole vector registers where coordinate descent is compiled.
+
+    A power of two: the compiler pads vectors of any other width in memory, so that rows would overlap their neighbours.
+    """
+    if device.type != "cpu" or outputs > WIDEST:
+        return outputs
+    return max(8, 1 << (outputs - 1).bit_length())
 
 
 def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:

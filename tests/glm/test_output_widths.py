@@ -1,0 +1,34 @@
+"""Between 16 and 64 outputs the inner solver's rows are vectors of several registers, padded to a power of two."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from clearhead.glm import ElasticNet
+from clearhead.glm.solvers.model import Effort, Model, minimise, model_width
+
+
+@pytest.mark.parametrize(
+    ("outputs", "width"), [(1, 8), (8, 8), (9, 16), (17, 32), (24, 32), (40, 64), (64, 64), (65, 65)]
+)
+def test_widths_are_powers_of_two_where_kernels_apply(outputs: int, width: int) -> None:
+    assert model_width(outputs, torch.device("cpu")) == width
+
+
+def test_descent_with_twenty_outputs_finds_the_minimum() -> None:
+    """Without correction and penalty the minimum of the model solves G Δ S = slope."""
+    a, k = 12, 20
+    width = model_width(k, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    draw = torch.randn(200, a, generator=generator, dtype=torch.float64)
+    other = torch.randn(300, k, generator=generator, dtype=torch.float64)
+    gram, S = draw.T @ draw / 200, other.T @ other / 300
+    slope = torch.randn(a, k, generator=generator, dtype=torch.float64)
+    padded = torch.zeros(width, width, dtype=torch.float64)
+    padded[:k, :k] = S
+    none = torch.zeros(1, a, width, dtype=torch.float64)
+    model = Model(gram, padded, none, none, slope, torch.arange(a))
+    found = minimise(model, torch.zeros(a, k, dtype=torch.float64), ElasticNet(1.0), 0.0, Effort(2000, 1e-9))
+    expected = torch.linalg.solve(gram, slope) @ torch.linalg.inv(S)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
