@@ -1,4 +1,4 @@
-"""What the three analyses share: numbering answers, the printed rules, agreement, the methods paragraph."""
+"""What the three analyses share: prepared answers, the printed rules, agreement, the methods paragraph."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Table
+from clearhead.core.seeds import numpy_generator
 from clearhead.study.agreement import krippendorff_alpha
 from clearhead.study.answers import Answer
 from clearhead.study.ballots import QUESTIONS, Ballots, cast
-from clearhead.study.quality import Quality, Rules, usable
+from clearhead.study.quality import MIN_ANSWERS, Quality, Rules, usable
 from clearhead.study.tasks.model import Study
 
 FEWEST_CLASSES = 6  # fewer cannot stand for the classes that were not drawn: five give no p below 0.06
@@ -35,8 +37,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Prepared:
-    """Answers that may be analysed: tasks and people numbered, `Ballots` a question, counts of what was left out."""
+    """Answers that may be analysed: tasks and people numbered, `Ballots` a question, counts of what was left out.
 
+    With the study they answer, the rules that hold and the seed of all that is drawn, it is all an analysis takes.
+    """
+
+    study: Study
+    rules: Rules
+    seed: int
     names: tuple[str, ...]
     truths: tuple[Mapping[str, Any], ...]
     annotators: tuple[str, ...]
@@ -44,18 +52,39 @@ class Prepared:
     ballots: Mapping[str, Ballots]
     left_out: Mapping[str, int]
 
+    def rng(self, *names: str) -> np.random.Generator:
+        """The random numbers of one use; another use draws others."""
+        return numpy_generator(self.seed, *names)
 
-def prepare(study: Study, answers: Sequence[Answer], withdrawn: Sequence[str] = ()) -> Prepared:
-    """Number the study's real tasks (no gold, no repeats) and everyone's usable answers."""
+    def settings(self, quality: Quality) -> dict[str, Any]:
+        """The settings of the tasks and a methods paragraph."""
+        return {**self.study.settings, "methods": methods(self, quality)}
+
+
+def prepare(
+    study: Study,
+    answers: Sequence[Answer],
+    *,
+    rules: Rules | None = None,
+    withdrawn: Sequence[str] = (),
+    seed: int = 0,
+) -> Prepared:
+    """Number the study's real tasks (no gold, no repeats) and everyone's usable answers.
+
+    Without ``rules`` the paper's hold, with its least number of answers a task. `DataError` if nothing is usable.
+    """
     real = [
         t.id for t in study.tasks if not (study.key.truths[t.id].get("gold") or study.key.truths[t.id].get("repeat_of"))
     ]
     kept, left_out = usable(answers, study.key.truths, withdrawn)
+    if not kept:
+        raise DataError("there are no answers to analyse", got=left_out, fix="import or collect some first")
     people = sorted({a.annotator for a in kept})
     tasks, annotators = ({name: i for i, name in enumerate(names)} for names in (real, people))
     ballots = {q.name: cast(kept, study.kind, q, tasks, annotators) for q in QUESTIONS[study.kind]}
     truths = tuple(study.key.truths[name] for name in real)
-    return Prepared(tuple(real), truths, tuple(people), tuple(kept), ballots, left_out)
+    rules = rules or Rules(min_answers=MIN_ANSWERS[study.kind])
+    return Prepared(study, rules, seed, tuple(real), truths, tuple(people), tuple(kept), ballots, left_out)
 
 
 def sampled_units(classes: Sequence[int], repeats: Sequence[int]) -> NDArray[np.int64]:
@@ -67,8 +96,9 @@ def sampled_units(classes: Sequence[int], repeats: Sequence[int]) -> NDArray[np.
     return unit
 
 
-def rules_table(study: Study, rules: Rules, left_out: Mapping[str, int], quality: Quality) -> dict[str, Table]:
+def rules_table(prepared: Prepared, quality: Quality) -> dict[str, Table]:
     """Every rule and hole, as decided, and every count: printed in each analysis."""
+    study, rules = prepared.study, prepared.rules
     decided = {
         "blank answers": "an answer without a selection is dropped",
         "blank annotators": f"annotators blank on more than {rules.max_blank:.0%} of their tasks are dropped",
@@ -84,7 +114,7 @@ def rules_table(study: Study, rules: Rules, left_out: Mapping[str, int], quality
         "surplus": f"answers that came after the first {study.answers_per_task} are kept in the store, not analysed",
         **{d.name: d.sentence() for d in study.decisions},
     }
-    counts = {**left_out, **quality.counts}
+    counts = {**prepared.left_out, **quality.counts}
     return {
         "rules": Table({"rule": list(decided), "decision": list(decided.values())}),
         "counts": Table({"what": list(counts), "count": list(counts.values())}),
@@ -117,12 +147,14 @@ def percent(value: float | None) -> str:
     return "undefined" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
 
 
-def methods(study: Study, rules: Rules, quality: Quality, people: int) -> str:
+def methods(prepared: Prepared, quality: Quality) -> str:
     """A paragraph for a paper's methods section."""
+    study, rules = prepared.study, prepared.rules
     c, unit = quality.counts, "features" if study.kind == "spurious" else "classes (tasks, where classes are few)"
     return (
         f"We ran a “{study.kind}” study of {c['tasks']} tasks, each shown to {study.answers_per_task} annotators "
-        f"({people} annotators, {c['answers']} answers). Following Wong, Santurkar and Madry (2021), we removed "
+        f"({len(prepared.annotators)} annotators, {c['answers']} answers). "
+        f"Following Wong, Santurkar and Madry (2021), we removed "
         f"{c['blank_answers']} blank answers, {c['annotators_dropped']} annotators who left more than "
         f"{rules.max_blank:.0%} of their tasks blank, and {c['tasks_with_too_few_answers']} tasks with fewer than "
         f"{rules.min_answers} remaining answers, which left {c['tasks_kept']} tasks. The selection of a task is the "

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Finding
-from clearhead.core.seeds import numpy_generator
 from clearhead.study.accuracy import Assessment, Design, assess
 from clearhead.study.analysis.common import (
     Prepared,
     agreement,
     estimate_row,
-    methods,
     percent,
-    prepare,
     rules_table,
     sampled_units,
     table,
 )
-from clearhead.study.answers import Answer
 from clearhead.study.intervals import Sample, cluster_interval, wilson
-from clearhead.study.quality import MIN_ANSWERS, Rules
-from clearhead.study.tasks.model import LETTERS, Study
+from clearhead.study.tasks.model import LETTERS
 from clearhead.study.vote import Verdict, majority
 
 __all__ = ["analyze_misclassification"]
@@ -35,33 +28,22 @@ WORDS = {"f_l": "the true class's feature", "f_p": "the predicted class's featur
 YES = 0
 
 
-def analyze_misclassification(
-    study: Study,
-    answers: Sequence[Answer],
-    *,
-    rules: Rules | None = None,
-    withdrawn: Sequence[str] = (),
-    seed: int = 0,
-) -> Finding:
+def analyze_misclassification(prepared: Prepared) -> Finding:
     """How often people match each kind of feature with a misclassified image (section 3.3, G.1).
 
-    ``study`` with its key; the finding is of kind ``study_misclassification``.
+    ``prepared`` from the study with its key; the finding is of kind ``study_misclassification``.
     """
-    rules = rules or Rules(min_answers=MIN_ANSWERS["misclassification"])
-    prepared = prepare(study, answers, withdrawn)
-    if not prepared.answers:
-        raise DataError("there are no answers to analyse", got=prepared.left_out, fix="import or collect some first")
     arm = np.array([int(t["arm"] == "problematic") for t in prepared.truths])
     cluster = sampled_units([t["class"] for t in prepared.truths], range(len(prepared.truths)))
     design = Design(np.zeros(len(arm), dtype=np.int64), arm, cluster)
     sides = {
-        letter: assess(prepared.ballots[f"match_{letter}"], design, rules, numpy_generator(seed, "vote", letter))
+        letter: assess(prepared.ballots[f"match_{letter}"], design, prepared.rules, prepared.rng("vote", letter))
         for letter in "ab"
     }
     quality = sides["a"].quality
     kept = prepared.ballots["best"].only(quality.keep).answered()
-    best = majority(kept, rules, numpy_generator(seed, "vote", "best"))
-    rng = numpy_generator(seed, "bootstrap")
+    best = majority(kept, prepared.rules, prepared.rng("vote", "best"))
+    rng = prepared.rng("bootstrap")
     rates = {role: _match_rate(role, sides, prepared, rng) for role in WORDS}
     bests = {pair: _best_rate(pair, best, prepared, cluster, rng) for pair in ("f_p", "f_r")}
     numbers: dict[str, Any] = {f"match_{role}": found[0] for role, found in rates.items()}
@@ -77,15 +59,15 @@ def analyze_misclassification(
         tables={
             "rates": table(rows, {"value": "share of tasks"}),
             "verdicts": table(_verdicts(sides, best, prepared)),
-            **rules_table(study, rules, prepared.left_out, quality),
+            **rules_table(prepared, quality),
         },
         caveats=(
             "f_l can be asked about in every task, f_p and f_r in about half of them each.",
             "Inputs are errors that one feature explains; other errors were not asked about."
-            if study.settings.get("only_flips", True)
+            if prepared.study.settings.get("only_flips", True)
             else "Inputs are drawn among all errors, not only those that one feature explains.",
         ),
-        settings={**study.settings, "methods": methods(study, rules, quality, len(prepared.annotators))},
+        settings=prepared.settings(quality),
     )
 
 

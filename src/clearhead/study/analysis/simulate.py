@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Finding, Table
-from clearhead.core.seeds import numpy_generator
 from clearhead.study.accuracy import Assessment, Design, assess
 from clearhead.study.agreement import dawid_skene
 from clearhead.study.analysis.common import (
@@ -19,16 +17,12 @@ from clearhead.study.analysis.common import (
     Prepared,
     agreement,
     estimate_row,
-    methods,
     percent,
-    prepare,
     rules_table,
     sampled_units,
     table,
 )
-from clearhead.study.answers import Answer
-from clearhead.study.quality import MIN_ANSWERS, Rules
-from clearhead.study.tasks.model import LETTERS, Study
+from clearhead.study.tasks.model import LETTERS
 
 __all__ = ["analyze_simulate", "design_of"]
 
@@ -36,25 +30,14 @@ Mask = NDArray[np.bool_]
 PARTS = ("overall", "from target class", "from another class")
 
 
-def analyze_simulate(
-    study: Study,
-    answers: Sequence[Answer],
-    *,
-    rules: Rules | None = None,
-    withdrawn: Sequence[str] = (),
-    seed: int = 0,
-) -> Finding:
+def analyze_simulate(prepared: Prepared) -> Finding:
     """How well people simulate each decision layer (section 3.3, D.4).
 
-    ``study`` with its key; the finding is of kind ``study_simulate``.
+    ``prepared`` from the study with its key; the finding is of kind ``study_simulate``.
     """
-    rules = rules or Rules(min_answers=MIN_ANSWERS["simulate"])
-    prepared = prepare(study, answers, withdrawn)
-    if not prepared.answers:
-        raise DataError("there are no answers to analyse", got=prepared.left_out, fix="import or collect some first")
     design, names = design_of(prepared.truths)
-    result = assess(prepared.ballots["choice"], design, rules, numpy_generator(seed, "vote"))
-    rng = numpy_generator(seed, "bootstrap")
+    result = assess(prepared.ballots["choice"], design, prepared.rules, prepared.rng("vote"))
+    rng = prepared.rng("bootstrap")
     accuracy = _accuracy(result, prepared, names, rng)
     numbers: dict[str, Any] = {f"accuracy_{name}": found for name, found in accuracy[1].items()}
     sentence = f"People picked the model's top image in {_list_of(accuracy[1])}."
@@ -72,9 +55,9 @@ def analyze_simulate(
         "ranks": _ranks(result, prepared, names),
         "per_class": _per_class(result, prepared, names),
         "probabilities": _probabilities(prepared, names),
-        "sensitivity": _sensitivity(prepared, design, names, rules, seed),
+        "sensitivity": _sensitivity(prepared, design, names),
         "verdicts": _verdicts(result, prepared),
-        **rules_table(study, rules, prepared.left_out, result.quality),
+        **rules_table(prepared, result.quality),
     }
     return Finding(
         kind="study_simulate",
@@ -83,7 +66,7 @@ def analyze_simulate(
         numbers=numbers,
         tables=tables,
         caveats=_caveats(result, prepared, len(names)),
-        settings={**study.settings, "methods": methods(study, rules, result.quality, len(prepared.annotators))},
+        settings=prepared.settings(result.quality),
     )
 
 
@@ -161,8 +144,9 @@ def _probabilities(prepared: Prepared, names: list[str]) -> Table:
     return table(rows, {"median": "probability of the target class"})
 
 
-def _sensitivity(prepared: Prepared, design: Design, names: list[str], rules: Rules, seed: int) -> Table:
+def _sensitivity(prepared: Prepared, design: Design, names: list[str]) -> Table:
     """The same accuracies under other rules."""
+    rules = prepared.rules
     variants = {f"vote weighted by {w}": replace(rules, weight=w) for w in ("confidence", "confidence+1", "equal")}
     variants |= {f"ties: {t}": replace(rules, ties=t) for t in ("random", "drop", "wrong")}
     variants |= {"all-zero tasks dropped": replace(rules, all_zero="drop")}
@@ -170,9 +154,9 @@ def _sensitivity(prepared: Prepared, design: Design, names: list[str], rules: Ru
     ballots = prepared.ballots["choice"]
     rows = []
     for label, variant in variants.items():
-        result = assess(ballots, design, variant, numpy_generator(seed, "vote"))
+        result = assess(ballots, design, variant, prepared.rng("vote"))
         rows.append(_variant_row(label, result.correct, result.verdict.counted, design, names))
-    kept = assess(ballots, design, rules, numpy_generator(seed, "vote"))
+    kept = assess(ballots, design, prepared.rules, prepared.rng("vote"))
     best = dawid_skene(kept.ballots).posterior.argmax(axis=1)
     rows.append(_variant_row("Dawid-Skene", best == design.truth, kept.verdict.counted, design, names))
     return table(rows)

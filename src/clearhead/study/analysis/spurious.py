@@ -9,23 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Finding, Table
-from clearhead.core.seeds import numpy_generator
 from clearhead.study.accuracy import Assessment, Design, assess
 from clearhead.study.analysis.common import (
     Prepared,
     agreement,
     estimate_row,
-    methods,
     percent,
-    prepare,
     rules_table,
     table,
 )
-from clearhead.study.answers import Answer
-from clearhead.study.quality import MIN_ANSWERS, Rules
-from clearhead.study.tasks.model import Study
 from clearhead.study.vote import Verdict, majority
 
 __all__ = ["analyze_spurious"]
@@ -37,35 +30,24 @@ STOP = frozenset(
 OBJECT, SURROUNDINGS = 0, 1
 
 
-def analyze_spurious(
-    study: Study,
-    answers: Sequence[Answer],
-    *,
-    rules: Rules | None = None,
-    withdrawn: Sequence[str] = (),
-    seed: int = 0,
-) -> Finding:
+def analyze_spurious(prepared: Prepared) -> Finding:
     """Which shared features people see, and for which classes they call them surroundings (section 4.1, E.2.1).
 
-    ``study`` with its key; the finding is of kind ``study_spurious``.
+    ``prepared`` from the study with its key; the finding is of kind ``study_spurious``.
     """
-    rules = rules or Rules(min_answers=MIN_ANSWERS["spurious"])
-    prepared = prepare(study, answers, withdrawn)
-    if not prepared.answers:
-        raise DataError("there are no answers to analyse", got=prepared.left_out, fix="import or collect some first")
     names = sorted({t["arm"] for t in prepared.truths})
     arm = np.array([names.index(t["arm"]) for t in prepared.truths])
     cluster = np.array([t["feature"] for t in prepared.truths])
     yes = Design(np.zeros(len(arm), dtype=np.int64), arm, cluster)
-    result = assess(prepared.ballots["pattern"], yes, rules, numpy_generator(seed, "vote"))
+    result = assess(prepared.ballots["pattern"], yes, prepared.rules, prepared.rng("vote"))
     where = [
         majority(
-            prepared.ballots[name].only(result.quality.keep).answered(), rules, numpy_generator(seed, "vote", name)
+            prepared.ballots[name].only(result.quality.keep).answered(), prepared.rules, prepared.rng("vote", name)
         )
         for name in ("where_a", "where_b")
     ]
     verdicts = _verdicts(result, where, prepared)
-    numbers, summary = _summary(result, verdicts, names, numpy_generator(seed, "bootstrap"))
+    numbers, summary = _summary(result, verdicts, names, prepared.rng("bootstrap"))
     sentence = "; ".join(
         f"{name}: people saw a common pattern in {percent(numbers[f'pattern_{name}'].value)} of "
         f"{numbers[f'pattern_{name}'].n} pairs and called {numbers[f'spurious_pairs_{name}']} of them surroundings"
@@ -80,13 +62,13 @@ def analyze_spurious(
             "summary": summary,
             "verdicts": table(verdicts),
             "descriptions": _words(prepared, result),
-            **rules_table(study, rules, prepared.left_out, result.quality),
+            **rules_table(prepared, result.quality),
         },
         caveats=(
             "Clusters of the bootstrap are features: pairs that show one feature are not independent.",
             "“Surroundings” is what people said of three images a class; it is not proof that the model is fooled.",
         ),
-        settings={**study.settings, "methods": methods(study, rules, result.quality, len(prepared.annotators))},
+        settings=prepared.settings(result.quality),
     )
 
 
