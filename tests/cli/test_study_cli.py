@@ -35,6 +35,36 @@ def test_build_and_exports(world: Path, tmp_path: Path, call: Callable[..., tupl
     assert "nobody has answered" in err
 
 
+def test_a_rehearsal_leaves_what_people_said(
+    world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    run = tmp_path / "run"
+    sources = ("--model", f"{world / 'network.py'}:network", "--data", str(world / "images"))
+    call("run", *sources, "--n-lambdas", "5", "--rule", "best", "--quiet", "--out", str(run))
+    call("study", "build", str(run), "--quiet")
+    answers = tmp_path / "answers.jsonl"
+    tasks = json.loads((run / "study" / "simulate" / "tasks.json").read_text())["tasks"]
+    given = [
+        {"task": t["id"], "annotator": f"p{i}", "values": {"choice": "a", "confidence": 2}} for t in tasks for i in "ab"
+    ]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in given))
+    code, _, err = call("study", "import", str(run), str(answers), "--quiet")
+    assert code == 0, err
+    assert call("study", "analyze", str(run), "--quiet")[0] == 0
+    people = (run / "findings" / "study_simulate.json").read_bytes()
+    code, _, err = call("study", "simulate", str(run), "--studies", "2", "--quiet")
+    assert code == 0, err
+    assert (run / "findings" / "study_simulate.json").read_bytes() == people
+    rehearsed = json.loads((run / "findings" / "rehearsed_simulate.json").read_text())
+    assert rehearsed["title"].startswith("Rehearsal")
+    assert "nobody was asked" in rehearsed["sentence"]
+    assert json.loads((run / "findings" / "rehearsal_simulate.json").read_text())["settings"]["kind"] == "simulate"
+    code, out, err = call("figures", str(run), "--json", "--quiet")
+    assert code == 0, err
+    names = {Path(path).name for path in json.loads(out)["figures"]}
+    assert {"figure-24-simulate.svg", "figure-rehearsed-24-simulate.svg"} <= names
+
+
 def test_figures_and_data_check(world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = call("data", "check", str(world / "images"), "--json", "--quiet")
     assert code == 0, err

@@ -84,7 +84,7 @@ def test_every_export_is_written_and_tells_no_truth(project, tmp_path, kind):
 def test_rehearsal_is_marked_as_such(project):
     found, page = project.rehearse(Crew(size=12), Rehearsal(studies=3, monte_carlo=20))
     assert found.kind == "study_rehearsal"
-    assert page.kind == "study_simulate"
+    assert page.kind == "rehearsed_simulate"
     assert page.title.startswith("Rehearsal")
     assert "nobody was asked" in page.caveats[0]
 

@@ -94,8 +94,8 @@ def simulate(
         from clearhead.runs.run import Run
         from clearhead.runs.studying import keep
 
-        keep(Run(run), finding)
-        keep(Run(run), analysis)
+        for made in (finding, analysis):
+            keep(Run(run), made)
     output.result(finding.as_dict(), finding.sentence)
 
 

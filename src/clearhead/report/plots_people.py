@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearhead.core.finding import Finding
-from clearhead.report.plot_parts import ACCENT, SOFT, WIDTH, Drawing, Look, canvas, intervals, plain
+from clearhead.report.plot_parts import ACCENT, SOFT, WIDTH, Drawing, Look, canvas, intervals, legend, plain
 
 __all__ = ["DRAW"]
 
@@ -65,10 +65,11 @@ def _simulate(finding: Finding, look: Look) -> Iterator[Drawing]:
         second.bar([r["rank"] - shift for r in mine], [r["share"] or 0 for r in mine], 0.38, color=colour, label=arm)
         shares = [row[arm] for row in classes if row[arm] is not None]
         third.hist(shares, bins=list(np.linspace(0, 1, 11)), color=colour, histtype="step", linewidth=1.5)
-    first.set(xlabel="rank", ylabel="target probability", title="(a)", xticks=[1, 2, 3])
-    second.set(xlabel="rank of the chosen image", ylabel="share of tasks", title="(b)", xticks=[1, 2, 3])
-    third.set(xlabel="accuracy", ylabel="classes", title="(c)")
-    second.legend(frameon=False, fontsize=7)
+    first.set(xlabel="(a) rank", ylabel="target probability", xticks=[1, 2, 3])
+    second.set(xlabel="(b) rank of the chosen image", ylabel="share of tasks", xticks=[1, 2, 3])
+    third.set(xlabel="(c) accuracy", ylabel="classes")
+    legend(second)
+    third.yaxis.get_major_locator().set_params(integer=True)
     yield "24-simulate", figure
 
 
@@ -98,9 +99,20 @@ def _misclassification(finding: Finding, look: Look) -> Iterator[Drawing]:
     yield "33-people", intervals(finding.tables["rates"], "value", "share of tasks")
 
 
+def _rehearsed(draw: Callable[[Finding, Look], Iterator[Drawing]]) -> Callable[[Finding, Look], Iterator[Drawing]]:
+    """The same figure under a name and a heading that say that nobody was asked."""
+
+    def drawn(finding: Finding, look: Look) -> Iterator[Drawing]:
+        for name, figure in draw(finding, look):
+            figure.suptitle("Rehearsal: simulated answers", fontsize=9, color=ACCENT)
+            yield f"rehearsed-{name}", figure
+
+    return drawn
+
+
+_STUDIES = {"simulate": _simulate, "spurious": _spurious, "misclassification": _misclassification}
 DRAW: dict[str, Callable[[Finding, Look], Iterator[Drawing]]] = {
     "study_form": _form,
-    "study_simulate": _simulate,
-    "study_spurious": _spurious,
-    "study_misclassification": _misclassification,
+    **{f"study_{kind}": draw for kind, draw in _STUDIES.items()},
+    **{f"rehearsed_{kind}": _rehearsed(draw) for kind, draw in _STUDIES.items()},
 }

@@ -56,6 +56,13 @@ def _exhibits(run: Run) -> Exhibits:
     )
 
 
-def keep(run: Run, finding: Finding) -> None:
-    """Keep a study's finding with the run, so that the page shows it."""
-    finding.save(run.folder / "findings" / f"{finding.kind}.json")
+def keep(run: Run, finding: Finding) -> Path:
+    """Keep a study's finding with the run, so that the page shows it; where it lies.
+
+    What people said is ``study_KIND``. A rehearsal is ``rehearsal_KIND`` (power and cost) and ``rehearsed_KIND`` (the
+    analysis of simulated answers), so that it never replaces what people said.
+    """
+    name = f"rehearsal_{finding.settings['kind']}" if finding.kind == "study_rehearsal" else finding.kind
+    path = run.folder / "findings" / f"{name}.json"
+    finding.save(path)
+    return path

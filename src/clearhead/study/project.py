@@ -185,13 +185,16 @@ class Project:
 
 
 def rehearsed_analysis(study: Study, crew: Crew | None, rules: Rules | None, seed: int) -> Finding:
-    """The analysis page as it would look, on simulated answers; its title and caveats say that nobody was asked."""
+    """The analysis page as it would look, on simulated answers; kind, title and caveats say that nobody was asked.
+
+    Of kind ``rehearsed_KIND``, so that nothing takes it for people's ``study_KIND``.
+    """
     finding = analyze(study, answers_of_crew(study, crew, seed), rules=rules, seed=seed)
     note = "These answers are simulated: nobody was asked."
     tables = {**finding.tables, "rehearsed": Table({"note": [note]})}
     return replace(
-        finding, title=f"Rehearsal: {finding.title}", caveats=(note, *finding.caveats), tables=tables,
-        sentence=f"Simulated: {finding.sentence}",
+        finding, kind=f"rehearsed_{study.kind}", title=f"Rehearsal: {finding.title}", tables=tables,
+        caveats=(note, *finding.caveats), sentence=f"Simulated, nobody was asked: {finding.sentence}",
     )  # fmt: skip
 
 

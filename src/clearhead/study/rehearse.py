@@ -190,7 +190,7 @@ def _finding(
         sentence += f" and finds the planted difference in {100 * power.value:.0f} % of {len(runs)} rehearsals"
     return Finding(
         kind="study_rehearsal",
-        title="Rehearsal on simulated annotators",
+        title=f"Rehearsal on simulated annotators: {plan.kind}",
         sentence=f"{sentence}.",
         numbers=numbers,  # type: ignore[arg-type]
         tables={"arms": Table({name: [row[name] for row in rows] for name in rows[0]})},
@@ -198,5 +198,10 @@ def _finding(
             "Simulated annotators behave as the crew says; real ones may differ in skill, spread and honesty.",
             "Power is for the planted difference, by the sign-flip test paired by class.",
         ),
-        settings={"crew": asdict(replace(crew, mix=dict(crew.mix))), "rules": asdict(rules), **asdict(options)},
+        settings={
+            "kind": plan.kind,
+            "crew": asdict(replace(crew, mix=dict(crew.mix))),
+            "rules": asdict(rules),
+            **asdict(options),
+        },
     )

@@ -13,7 +13,7 @@ export function Simulated({ data }: { data: FindingData }) {
   const chosen = rowsOf(data, "ranks").filter((r) => typeof r.share === "number");
   const arms = [...new Set(chosen.map((r) => String(r.arm)))];
   return (
-    <Section title="What people did">
+    <Section title={data.kind.startsWith("rehearsed") ? "What simulated annotators did" : "What people did"}>
       {chosen.length > 0 && (
         <Figure name="study-ranks" title="How the chosen image ranks for the model" drawing={false} sheet={() => sheetOf(data, "ranks")}>
           <ul class="weights probabilities">
