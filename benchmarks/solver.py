@@ -22,16 +22,19 @@ import numpy as np
 import torch
 
 from clearhead.core.artifacts import read_json, write_json
+from clearhead.features import FeatureTable
 from clearhead.glm import Binomial, ElasticNet, Gaussian, GroupElasticNet, Multinomial, fit_path
 from clearhead.glm.certificate import certify
 from clearhead.glm.path import lambda_grid
 from clearhead.glm.problem import Problem
-from solver_peers import available, glmnet
+from solver_peers import available, glmnet, python_peer
 
 HERE = Path(__file__).resolve().parents[1]
 FEATURES = HERE.parent / "shared" / "data" / "features" / "cifar10_mobilenetv2_train.npz"
 OUT = HERE / "runs" / "bench" / "solver.json"
 ALPHA = 0.99
+PACKAGES_OF = {"gaussian": ["skglm", "adelie"], "binomial": ["skglm", "adelie"], "grouped": ["adelie"]}
+TEXT = HERE / "runs" / "tables" / "sst2"  # MiniLM features of SST-2's training sentences, made by `clearhead run`
 
 
 def features(n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,22 +83,26 @@ def ours(X: torch.Tensor, y: torch.Tensor, tol: float, repeats: int, **keywords:
 
 
 def peer(
-    X: torch.Tensor, y: torch.Tensor, loss: Any, penalty: Any, lambdas: list[float], thresh: float
+    X: torch.Tensor, y: torch.Tensor, loss: Any, penalty: Any, lambdas: list[float], who: str | float
 ) -> dict[str, Any]:
-    """glmnet on the same standardised features and grid, certified like ours."""
+    """A peer on the same standardised features and grid, certified like ours: a package, or glmnet's ``thresh``."""
     problem = Problem.build(X.double(), y, loss)
     Z = problem.design.Z.numpy()
     family = loss.name if not penalty.grouped else "grouped"
     target = y.double().numpy()
-    unit = target.std() if loss.name == "gaussian" else 1.0  # glmnet scales y, which changes the ridge part
-    seconds, coefs, intercepts = glmnet(Z, target / unit, family, ALPHA, [v / unit for v in lambdas], thresh)
+    unit = target.std() if loss.name == "gaussian" and not isinstance(who, str) else 1.0
+    grid = [v / unit for v in lambdas]  # glmnet scales y, which changes the ridge part
+    if isinstance(who, str):
+        seconds, coefs, intercepts = python_peer(who, Z, target, family, ALPHA, grid)
+    else:
+        seconds, coefs, intercepts = glmnet(Z, target / unit, family, ALPHA, grid, who)
     gaps, objectives = [], []
     for lambda_, W, b in zip(lambdas, coefs, intercepts, strict=True):
         coef = torch.from_numpy(W * unit)
         point = certify(problem, penalty, lambda_, coef, problem.logits(coef), torch.from_numpy(b * unit))
         gaps.append((point.objective - point.dual) / problem.null[1])
         objectives.append(point.objective)
-    name = f"glmnet {thresh:g}"
+    name = who if isinstance(who, str) else f"glmnet {who:g}"
     return {"solver": name, "seconds": seconds, "gaps": gaps, "objectives": objectives}
 
 
@@ -109,8 +116,8 @@ def row(name: str, X: torch.Tensor, y: torch.Tensor, loss: Any, penalty: Any, pl
     results = [
         ours(X, y, tol, plan.get("repeats", 3), loss=loss, penalty=penalty, lambdas=lambdas) for tol in plan["tols"]
     ]
-    for thresh in plan.get("glmnet", ()):
-        results.append(peer(X, y, loss, penalty, lambdas, thresh))
+    for who in plan.get("peers", ()):
+        results.append(peer(X, y, loss, penalty, lambdas, who))
     return {
         "name": name,
         "shape": [*X.shape, int(y.max()) + 1 if loss.name != "gaussian" else 1],
@@ -131,12 +138,12 @@ def plans(full: bool) -> dict[str, Callable[[bool], dict[str, Any]]]:
     """Name → the row, given whether peers are wanted."""
 
     def main(peers: bool) -> dict[str, Any]:
-        plan = {"tols": [1e-3, 1e-6], "repeats": 3 if full else 1, "glmnet": [1e-7] if peers and full else []}
+        plan = {"tols": [1e-3, 1e-6], "repeats": 3 if full else 1, "peers": [1e-7] if peers else []}
         return row("main", *features(20000), Multinomial(), ElasticNet(ALPHA), plan)
 
     def table(n: int) -> Callable[[bool], dict[str, Any]]:
         def build(peers: bool) -> dict[str, Any]:
-            plan = {"tols": [1e-3, 1e-4], "repeats": 3, "glmnet": [1e-7] if peers and (full or n <= 2000) else []}
+            plan = {"tols": [1e-3, 1e-4], "repeats": 3, "peers": [1e-7] if peers else []}
             return row(f"table36-{n}", *features(n), Multinomial(), ElasticNet(ALPHA), plan)
 
         return build
@@ -146,11 +153,17 @@ def plans(full: bool) -> dict[str, Callable[[bool], dict[str, Any]]]:
             X, y = features(n)
             y = (y == 3).long() if loss.name == "binomial" else y
             y = y.double() if loss.name == "gaussian" else y
-            return row(
-                name, X, y, loss, penalty, {"tols": [1e-3, 1e-6], "repeats": 1, "glmnet": [1e-7] if peers else []}
-            )
+            others = [] if not peers else [1e-7, *PACKAGES_OF[name]]
+            return row(name, X, y, loss, penalty, {"tols": [1e-3, 1e-6], "repeats": 3, "peers": others})
 
         return build
+
+    def text(peers: bool) -> dict[str, Any]:
+        table = FeatureTable.open(TEXT)
+        rows = np.flatnonzero(table.columns["split"] == "train")
+        X, y = table.take(torch.from_numpy(rows)).float(), torch.as_tensor(table.labels)[torch.from_numpy(rows)]
+        others = [1e-7, "skglm", "adelie", "sklearn"] if peers else []
+        return row("text", X, y, Binomial(), ElasticNet(ALPHA), {"tols": [1e-3, 1e-6], "repeats": 3, "peers": others})
 
     def wide(_peers: bool) -> dict[str, Any]:
         return row(
@@ -172,6 +185,7 @@ def plans(full: bool) -> dict[str, Callable[[bool], dict[str, Any]]]:
         "binomial": family("binomial", Binomial(), ElasticNet(ALPHA), size),
         "grouped": family("grouped", Multinomial(), GroupElasticNet(ALPHA), size),
     }
+    parts |= {"text": text} if TEXT.is_dir() else {}
     return parts | ({"synthetic-50k": wide, "k1000": many} if full else {})
 
 

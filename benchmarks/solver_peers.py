@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["available", "glmnet"]
+__all__ = ["available", "glmnet", "python_peer"]
+
+PEERS = Path(__file__).resolve().parents[1] / "runs" / "bench" / "peers"  # adelie wants numpy below 2: apart from ours
+PACKAGES = ["scikit-learn", "skglm", "adelie"]
 
 SCRIPT = """
 suppressMessages(library(glmnet))
@@ -62,3 +67,24 @@ def glmnet(
         coef = np.fromfile(place / "coef.bin").reshape(int(k), int(m), Z.shape[1]).transpose(1, 2, 0)
         a0 = np.fromfile(place / "a0.bin").reshape(int(m), int(k))
     return float(seconds), coef.copy(), a0
+
+
+def python_peer(
+    peer: str, Z: np.ndarray, y: np.ndarray, family: str, alpha: float, lambdas: list[float]
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """As `glmnet`, for a package of `PACKAGES`, in an environment of their own that is made at the first call."""
+    python = PEERS / "bin" / "python"
+    if not python.is_file():
+        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for name, value in (("x", Z), ("y", y), ("lambda", np.asarray(lambdas))):
+            np.save(place / f"{name}.npy", np.asarray(value, np.float64))
+        script = Path(__file__).with_name("solver_other_peers.py")
+        threads = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": ""}
+        command = [str(python), str(script), folder, peer, family, str(alpha)]
+        done = subprocess.run(command, capture_output=True, text=True, env=threads)
+        if done.returncode:
+            raise RuntimeError(f"{peer} failed:\n{done.stderr[-2000:]}")
+        return float(done.stdout.split()[-1]), np.load(place / "coef.npy"), np.load(place / "a0.npy")

@@ -288,11 +288,15 @@ class _Run:
 
 
 def _extrapolated(done: list[Solution], lambda_: float) -> Tensor | None:
-    """The weights at λ if they went on along log λ as between the last two; weights that would change sign are zero."""
-    before, last = done[-2], done[-1]
+    """The weights at λ if they went on along log λ as lately; weights that would change sign are zero.
+
+    The slope is taken over the last three λ's: solutions are known to the tolerance only, and over two of them its
+    error cost an eighth more steps.
+    """
+    before, last = done[-min(len(done), 3)], done[-1]
     if not 0 < lambda_ < last.lambda_ < before.lambda_:
         return None
-    reach = 0.9 * min(1.0, math.log(last.lambda_ / lambda_) / math.log(before.lambda_ / last.lambda_))
+    reach = min(0.9, 0.9 * math.log(last.lambda_ / lambda_) / math.log(before.lambda_ / last.lambda_))
     guess = last.coef + reach * (last.coef - before.coef)
     return torch.where(guess.sign() == last.coef.sign(), guess, torch.zeros_like(guess))
 
