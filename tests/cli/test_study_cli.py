@@ -62,7 +62,7 @@ def test_a_rehearsal_leaves_what_people_said(
     code, out, err = call("figures", str(run), "--json", "--quiet")
     assert code == 0, err
     names = {Path(path).name for path in json.loads(out)["figures"]}
-    assert {"figure-24-simulate.svg", "figure-rehearsed-24-simulate.svg"} <= names
+    assert {"figure-24-simulate.svg", "figure-24-simulate-rehearsed.svg"} <= names
 
 
 def test_figures_and_data_check(world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:

@@ -99,20 +99,9 @@ def _misclassification(finding: Finding, look: Look) -> Iterator[Drawing]:
     yield "33-people", intervals(finding.tables["rates"], "value", "share of tasks")
 
 
-def _rehearsed(draw: Callable[[Finding, Look], Iterator[Drawing]]) -> Callable[[Finding, Look], Iterator[Drawing]]:
-    """The same figure under a name and a heading that say that nobody was asked."""
-
-    def drawn(finding: Finding, look: Look) -> Iterator[Drawing]:
-        for name, figure in draw(finding, look):
-            figure.suptitle("Rehearsal: simulated answers", fontsize=9, color=ACCENT)
-            yield f"rehearsed-{name}", figure
-
-    return drawn
-
-
-_STUDIES = {"simulate": _simulate, "spurious": _spurious, "misclassification": _misclassification}
 DRAW: dict[str, Callable[[Finding, Look], Iterator[Drawing]]] = {
     "study_form": _form,
-    **{f"study_{kind}": draw for kind, draw in _STUDIES.items()},
-    **{f"rehearsed_{kind}": _rehearsed(draw) for kind, draw in _STUDIES.items()},
+    "study_simulate": _simulate,
+    "study_spurious": _spurious,
+    "study_misclassification": _misclassification,
 }

@@ -20,7 +20,6 @@ const SPECIAL: Record<string, ComponentType<{ data: FindingData }>> = {
   compare: Changed,
   confusion: Confused,
   ordering: Entering,
-  rehearsed_simulate: Simulated,
   repair: Repair,
   spurious: Shared,
   study_misclassification: Matched,
