@@ -19,6 +19,10 @@ def report(
     against: Annotated[Path | None, Parameter(help="Another run to compare with.")] = None,
     single_file: Annotated[bool, Parameter(negative="", help="Everything in one file (small runs).")] = False,
     force: Annotated[bool, Parameter(negative="", help="A single file of more than 50 MB all the same.")] = False,
+    sensitive: Annotated[
+        bool | None,
+        Parameter(help="Start with texts and pictures covered; the run remembers it. [default: as the run was told]"),
+    ] = None,
     open: Annotated[bool, Parameter(negative="", help="Open the page in the browser.")] = False,
     output: Output | None = None,
 ) -> None:
@@ -26,7 +30,9 @@ def report(
     from clearhead.runs.run import Run
 
     output = output or Output()
-    page = Run(run, progress=output.progress()).report(against=against, single_file=single_file, force=force)
+    settings = {} if sensitive is None else {"sensitive": sensitive}
+    job = Run(run, progress=output.progress(), **settings)
+    page = job.report(against=against, single_file=single_file, force=force)
     output.result({"report": str(page)}, str(page))
     if open:
         import webbrowser

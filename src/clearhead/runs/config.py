@@ -61,6 +61,7 @@ class DataSettings:
     class_names : file with one class name a line.
     skip_unreadable : leave out images that cannot be read, and count them, instead of stopping.
     merge_rare : where many labels hold at once, make those with too few positives one label instead of stopping.
+    sensitive : texts or pictures that may offend: the page starts with them covered.
     balance_test : judge each question of two classes on as many test rows of either, drawn at random.
     seed : seed of everything drawn at random.
     """
@@ -80,6 +81,7 @@ class DataSettings:
     class_names: Path | None = None
     skip_unreadable: bool = False
     merge_rare: bool = False
+    sensitive: bool = False
     balance_test: bool = False
     seed: int = 0
 

@@ -27,7 +27,13 @@ __all__ = ["bundle", "picture_of", "report"]
 def report(run: Run, against: Path | None = None, *, single_file: bool = False, force: bool = False) -> Path:
     """Write ``report/`` unless the page there shows the same run."""
     page = run.folder / "report" / "index.html"
-    made_of = (run.record.key("debug"), [f.as_dict() for f in run.findings], str(against), single_file)
+    made_of = (
+        run.record.key("debug"),
+        [f.as_dict() for f in run.findings],
+        str(against),
+        single_file,
+        run.config.data.sensitive,
+    )
     key = content_key(clearhead.__version__, *made_of)
 
     def work() -> None:
@@ -58,6 +64,7 @@ def bundle(run: Run, against: Path | None = None) -> Bundle:
         provenance=_provenance(run),
         caveats=choosing.caveats(run),
         against=_against(run, against),
+        sensitive=run.config.data.sensitive,
     )
     return fill.bundle(source, seed=run.config.data.seed)
 
