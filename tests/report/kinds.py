@@ -136,12 +136,14 @@ KINDS = [
         {
             "rates": {
                 "head": ["s", "s"],
-                "patch": ["a", "b"],
-                "value": [0.4, 0.1],
-                "low": [0.3, 0.0],
-                "high": [0.5, 0.2],
+                "patch": ["pattern", "difference"],
+                "value": [0.4, -0.1],
+                "low": [0.3, -0.2],
+                "high": [0.5, 0.1],
+                "n": [20, 20],
             }
         },
+        settings={"target": "two"},
     ),
     _finding(
         "ordering",
@@ -207,7 +209,39 @@ KINDS = [
             ("bias_errors", "rates", "value", {"group": ["men", "men"], "rate": ["false positive", "false positive"]}),
         )
     ),
-    _finding("study_spurious", {"verdicts": {"feature": [21], "share": [0.8], "low": [0.6], "high": [0.9], "n": [40]}}),
+    _finding(
+        "study_spurious",
+        {
+            "summary": {"arm": ["dense", "sparse"], "value": [0.5, 0.9], "low": [0.4, 0.8], "high": [0.7, 1.0]},
+            "verdicts": {
+                "arm": ["dense", "sparse"],
+                "feature": [20, 21],
+                "class_a": [1, 2],
+                "class_b": [3, 4],
+                "pattern": [True, True],
+                "where_a": ["object", "surroundings"],
+                "where_b": [None, "object"],
+            },
+            "descriptions": {"word": ["stripes", "<b>"], "answers": [9, 2]},
+        },
+    ),
+    _finding(
+        "rehearsed_misclassification",
+        {
+            "verdicts": {
+                "row": [3, 4],
+                "label": ["two", "one"],
+                "predicted": ["three", "two"],
+                "f_l": [20, 20],
+                "f_p": [21, 21],
+                "matches_f_l": [True, False],
+                "matches_f_p": [False, None],
+                "matches_f_r": [None, True],
+                "best": ["f_l", "f_r"],
+            },
+            "rehearsed": {"note": ["These answers are simulated."]},
+        },
+    ),
     _finding("label_tradeoff", {"path": PATH}),
     _finding("empty", {}),
 ]

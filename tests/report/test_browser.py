@@ -445,6 +445,8 @@ def test_findings_of_every_kind_are_drawn(visitor: Visitor, full: Bundle, tmp_pa
     drawn = {"suspects": ".feature-row .thumb", "spurious": ".two-strips .thumb", "counterfactual_text": ".quote ins"}
     drawn |= {"ordering": ".weight-path", "repair": ".estimate", "confusion": ".dots", "label_tradeoff": ".series"}
     drawn |= {"study_simulate": "meter", "bias_words": ".estimate", "bias_errors": ".estimate", "compare": ".band-row"}
+    drawn |= {"counterfactual_image": ".estimate", "study_spurious": ".words .plus"}
+    drawn |= {"rehearsed_misclassification": ".judged .thumb"}
     for kind, what in drawn.items():
         page = visitor.open(index, f"#/finding/{[f.kind for f in KINDS].index(kind)}")
         assert page.locator(what).count() > 0, kind

@@ -12,6 +12,7 @@ import pytest
 from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.report.figures import write_figures
 from clearhead.report.paper_tables import latex, markdown, tables
+from clearhead.report.plots import drawings
 
 pytest.importorskip("matplotlib")
 
@@ -197,6 +198,21 @@ def test_rows_of_something_else_are_not_drawn(tmp_path: Path) -> None:
     own = [replace(DEEPER[name], settings={}) for name in ("29-shared-features", "33-misclassified")]
     made = write_figures(own, tmp_path, media={"row/7": picture(), "row/8": picture()})
     assert not [path for path in made if path.suffix == ".png"]
+
+
+def test_a_rehearsal_is_never_taken_for_what_people_said(tmp_path: Path) -> None:
+    rehearsed = replace(DEEPER["24-simulate"], kind="rehearsed_simulate")
+    made = {path.name for path in write_figures([rehearsed], tmp_path)}
+    assert "figure-24-simulate-rehearsed.svg" in made
+    assert not any(name.startswith(("figure-24-simulate.", "table-25")) for name in made)
+    assert "Simulated answers" in (tmp_path / "figure-24-simulate-rehearsed.svg").read_text(encoding="utf-8")
+
+
+def test_legends_stand_above_the_bars() -> None:
+    (_, figure) = next(drawings(DEEPER["35-confusing-features"], lambda _: None))
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    assert axes.get_legend().get_window_extent().y0 >= axes.patch.get_window_extent().y1
 
 
 def test_table_25_is_the_papers() -> None:

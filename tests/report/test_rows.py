@@ -22,3 +22,8 @@ def test_only_marked_findings_name_rows() -> None:
     assert counts_table_rows(marked)
     assert named_rows([plain, marked], 10) == [70, 80, 90]
     assert named_rows([marked], 2) == [70, 80]
+
+
+def test_rows_of_a_study_are_the_tables() -> None:
+    study = Finding("rehearsed_misclassification", "", "", tables={"verdicts": Table({"row": [7, 9]})})
+    assert named_rows([study], 10) == [7, 9]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from clearhead.core.finding import Finding
 from clearhead.report.bundle import Bundle, Head
 from clearhead.report.verdict import certificate, verdict
@@ -33,6 +35,13 @@ def test_nothing_is_said_that_is_not_known(make_bundle: Make) -> None:
         f"{len(bundle.head.used())} of 30 in all, tell 6 classes apart."
     ]
     assert "nothing is known" in certificate(bundle)
+
+
+def test_many_labels_are_not_told_apart(make_bundle: Make) -> None:
+    bundle = make_bundle()
+    several = np.eye(6, dtype=np.int64)[np.maximum(bundle.examples.labels, 0)]
+    bundle = replace(bundle, examples=replace(bundle.examples, labels=several))
+    assert "decide on 6 labels, each by itself" in verdict(bundle)[0]
 
 
 def test_a_head_that_did_not_converge_is_named(make_bundle: Make) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from clearhead.core.finding import Table
 
-__all__ = ["ACCENT", "MINUS", "SOFT", "WIDTH", "Drawing", "Look", "canvas", "intervals", "plain", "tiles"]
+__all__ = ["ACCENT", "MINUS", "SOFT", "WIDTH", "Drawing", "Look", "canvas", "intervals", "legend", "plain", "tiles"]
 
 ACCENT, MINUS, SOFT = "#0b6787", "#b4500f", "#8a877f"
 WIDTH = 6.4
@@ -38,8 +38,13 @@ def intervals(table: Table, value: str, label: str = "") -> Any:
     axes.hlines(at, low, high, color=ACCENT, alpha=0.5, linewidth=2)
     axes.plot(centre, at, "o", color=ACCENT, markersize=5)
     axes.set_yticks(at, [plain(n) for n in names])
-    axes.set(xlabel=label or value.replace("_", " "))
+    axes.set(xlabel=label or value.replace("_", " "), ylim=(-0.6, len(table) - 0.4))
     return figure
+
+
+def legend(axes: Any) -> None:
+    """The names of what is drawn, in one line above it, where nothing is covered."""
+    axes.legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=4)
 
 
 def tiles(axes: Any, pictures: Sequence[Picture], names: Sequence[str], across: int) -> None:

@@ -30,7 +30,12 @@ __all__ = ["drawings"]
 
 def drawings(finding: Finding, look: Look) -> Iterator[Drawing]:
     """(name, matplotlib figure) of a finding; one of an unknown kind is drawn from its estimates and pictures."""
-    yield from _DRAW.get(finding.kind.removeprefix("label_"), _anything)(finding, look)
+    rehearsed = finding.kind.startswith("rehearsed_") or "rehearsed" in finding.tables
+    kind = re.sub("^rehearsed_", "study_", finding.kind.removeprefix("label_"))
+    for name, figure in _DRAW.get(kind, _anything)(finding, look):
+        if rehearsed:
+            figure.suptitle("Simulated answers: nobody was asked", x=0.01, ha="left", fontsize=8, color=MINUS)
+        yield (f"{name}-rehearsed" if rehearsed else name), figure
 
 
 def _tradeoff(finding: Finding, look: Look) -> Iterator[Drawing]:

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from clearhead.core.finding import Estimate, Finding, Table
-from clearhead.report.plot_parts import ACCENT, MINUS, SOFT, Drawing, Look, Picture, canvas, intervals, plain, tiles
+from clearhead.report.plot_parts import (
+    ACCENT,
+    MINUS,
+    SOFT,
+    Drawing,
+    Look,
+    Picture,
+    canvas,
+    intervals,
+    legend,
+    plain,
+    tiles,
+)
 from clearhead.report.rows import counts_table_rows
 
 __all__ = ["DRAW", "confusing_features"]
@@ -43,10 +55,10 @@ def _by_head(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], value: st
         at = np.array([-(i + (h + 0.5) / (len(heads) + 0.6)) for i, _ in mine])
         colour = COLOURS[h % len(COLOURS)]
         axes.hlines(at, [r["low"] for _, r in mine], [r["high"] for _, r in mine], color=colour, alpha=0.5, linewidth=2)
-        axes.plot([r[value] for _, r in mine], at, "o", color=colour, markersize=4, label=plain(head))
+        axes.plot([r[value] for _, r in mine], at, "o", color=colour, markersize=4, label=plain(head), clip_on=False)
     axes.set_yticks([-(i + 0.5) for i in range(len(names))], [plain(n) for n in names])
-    axes.set(xlabel=xlabel, xlim=(0, None))
-    axes.legend(frameon=False)
+    axes.set(xlabel=xlabel, xlim=(0, None), ylim=(-len(names), 0))
+    legend(axes)
     return figure
 
 
@@ -123,8 +135,8 @@ def confusing_features(finding: Finding, look: Look) -> Iterator[Drawing]:
     axes.barh(at - 0.18, [b for _, b in weights], 0.34, color=MINUS, label="weight for the second")
     axes.axvline(0, color="black", linewidth=0.6)
     axes.set_yticks(at, [plain(n) for n in names], fontsize=7)
-    axes.set(xlabel="weight")
-    axes.legend(frameon=False, fontsize=7)
+    axes.set(xlabel="weight", ylim=(-len(names) + 0.4, 0.6))
+    legend(axes)
     yield "35-confusing-features", figure
 
 

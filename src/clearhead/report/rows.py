@@ -14,7 +14,12 @@ COLUMNS = ("row", "rows", "rows_a", "rows_b", "examples")
 """Columns that hold row numbers, one or a list of them."""
 
 _MARK = "rows_of"
-_OF_TABLE = ("exemplars", "superpixels", "visualization")  # these count the table's rows by themselves
+_SHIPPED = ("exemplars", "superpixels", "visualization")  # what these name ships as exemplars anyhow
+_OF_TABLE = (
+    *_SHIPPED,
+    "study_misclassification",
+    "rehearsed_misclassification",
+)  # count the table's rows by themselves
 
 
 def of_table(finding: Finding, rows: Sequence[int] | Any) -> Finding:
@@ -48,7 +53,7 @@ def counts_table_rows(finding: Finding) -> bool:
 
 def named_rows(findings: Iterable[Finding], most: int) -> list[int]:
     """The table's rows that findings name, in turns over the findings, at most ``most``."""
-    lists = [_rows(f) for f in findings if counts_table_rows(f) and f.kind not in _OF_TABLE]
+    lists = [_rows(f) for f in findings if counts_table_rows(f) and f.kind not in _SHIPPED]
     found: dict[int, None] = {}
     for turn in range(max(map(len, lists), default=0)):
         found |= {rows[turn]: None for rows in lists if turn < len(rows)}

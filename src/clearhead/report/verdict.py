@@ -26,7 +26,11 @@ def _size(bundle: Bundle) -> str:
     head, p, k = bundle.head, len(bundle.feature_names), len(bundle.class_names)
     per_class = len(head.weight) / max(k, 1)
     used = len(head.used())
-    text = f"{per_class:.3g} features a class, {used:,} of {p:,} in all, tell {k:,} class{'es' if k != 1 else ''} apart"
+    text = f"{per_class:.3g} features a class, {used:,} of {p:,} in all, "
+    if bundle.examples.many_labels:
+        text += f"decide on {k:,} label{'s' if k != 1 else ''}, each by itself"
+    else:
+        text += f"tell {k:,} class{'es' if k != 1 else ''} apart"
     split = "test" if bundle.score("test") is not None else "val"
     score = bundle.score(split)
     if score is None:

@@ -10,7 +10,7 @@ import { useStep } from "../ui/useStep";
 import { plural, short, whole } from "../ui/format";
 import { Tree } from "./Provenance";
 import { cellOf, cellWithoutRows } from "./sections/cells";
-import { SPECIAL } from "./sections";
+import { drawsItself, special } from "./sections";
 import { AutoChart } from "./sections/AutoChart";
 import { sheetOf } from "./sections/sheet";
 
@@ -66,8 +66,7 @@ export function FindingPage({ index }: { index: number }) {
 
 export function FindingBody({ data }: { data: FindingData }) {
   const numbers = Object.entries(data.numbers);
-  const kind = data.kind.replace(/^label_/, "");
-  const Special = Object.hasOwn(SPECIAL, kind) ? SPECIAL[kind] : undefined;
+  const Special = special(data.kind);
   return (
     <>
       {numbers.length > 0 && <Numbers numbers={numbers} />}
@@ -124,14 +123,11 @@ function Interval({ v }: { v: EstimateData }) {
   );
 }
 
-/** Kinds whose own section draws what their tables estimate. */
-const DRAWN = new Set(["repair", "tradeoff", "ordering", "bias_words", "bias_errors"]);
-
 function FindingTable({ data, name }: { data: FindingData; name: string }) {
   const sheet = sheetOf(data, name);
   return (
     <Section title={name.replaceAll("_", " ")}>
-      {!DRAWN.has(data.kind.replace(/^label_/, "")) && <AutoChart data={data} name={name} />}
+      {!drawsItself(data.kind) && <AutoChart data={data} name={name} />}
       <Figure
         name={`${data.kind}-${name}`}
         title={plural(sheet.rows.length, "row")}

@@ -18,7 +18,7 @@ export function Explanations({ place, brief = false }: { place: number; brief?: 
   );
 }
 
-function Words({ words }: { words: [string, number][] }) {
+export function Words({ words }: { words: [string, number][] }) {
   const max = Math.max(...words.map(([, v]) => Math.abs(v)), 1e-12);
   return (
     <p class="words">
