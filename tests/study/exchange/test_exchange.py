@@ -313,3 +313,18 @@ def test_the_servers_export_equals_what_a_bundle_brings_back(world, tmp_path):
     assert answers_jsonl(imported) == answers_jsonl(store.results.answers())
     assert len(imported) == 3 * len(study.tasks)
     store.close()
+
+
+def test_ranks_travel_where_numbers_would_tell_the_arm(world, tmp_path):
+    study = world.simulate(importances="ranks")
+    save_study(study, tmp_path, world.exhibits.picture)
+    write_mturk(study, tmp_path, tmp_path / "mturk", media_url="https://x")
+    write_label_studio(study, tmp_path, tmp_path / "ls", media_url="https://x")
+    write_bundle(study, tmp_path, tmp_path / "bundle", consent="")
+    for form in ("mturk", "ls", "bundle"):
+        text = "".join(
+            p.read_text() for p in (tmp_path / form).rglob("*") if p.suffix in (".csv", ".html", ".json", ".js")
+        )
+        assert "Importance: 1 of" in text
+        assert "_importance" not in text
+        assert "sum to 100" not in text

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearhead.core.errors import DataError
+from clearhead.core.errors import DataError, SettingError
 from clearhead.study.tasks import Arm, Exhibits, SimulateOptions, build_simulate
 from clearhead.study.tasks.arm import importances, significant
 from clearhead.study.tasks.percentiles import draw_bands, rank_percentiles
 
 
 def test_counts_and_shape_follow_the_paper(world):
-    study = world.simulate()
+    study = world.simulate(importances="numbers")
     assert len(study.tasks) == 4 * 2 * 3
     assert {(t["arm"]) for t in study.key.truths.values()} == {"dense", "sparse"}
     for task in study.tasks:
@@ -48,6 +48,50 @@ def test_the_task_file_does_not_tell_the_arm(world):
         truth = study.key.truths[task.id]
         counts.setdefault(truth["class"], set()).add(len(task.patterns))
     assert all(len(numbers) == 1 for numbers in counts.values())
+
+
+def one_heavy(world):
+    """The dense arm beside one whose features weigh alike: shares tell them apart at a glance."""
+    even = np.where(world.dense > 0.3, 1.0, 0.0)
+    heavy = np.where(world.dense == world.dense.max(axis=0), 9.0, even)
+    arms = [Arm(name, w, world.probabilities(w)) for name, w in (("dense", even), ("sparse", heavy))]
+
+    def build(**options):
+        options = SimulateOptions(classes=4, repeats=10, features=2, **options)
+        return build_simulate(arms, world.labels, world.texts, [""] * 6, options)
+
+    return build
+
+
+def test_importances_that_would_tell_the_arm_are_shown_as_ranks(world):
+    build = one_heavy(world)
+    study = build()
+    decision = next(d for d in study.decisions if d.name == "importances")
+    assert decision.count > 0.6
+    assert "shown as ranks" in decision.rule
+    shown = {"dense": set(), "sparse": set()}
+    for task in study.tasks:
+        shown[study.key.truths[task.id]["arm"]].add(tuple((x.importance, x.label) for x in task.patterns))
+    both = {((None, "Importance: 1 of 2"), (None, "Importance: 2 of 2"))}
+    assert shown == {"dense": both, "sparse": both}
+    numbers = build(importances="numbers")
+    assert all(sum(x.importance for x in task.patterns) == 100 for task in numbers.tasks)
+    assert [t.candidates for t in numbers.tasks] == [t.candidates for t in study.tasks]
+
+
+def test_importances_that_tell_nothing_stay_numbers(world):
+    arms = [Arm(name, world.sparse, world.probabilities(world.sparse)) for name in ("dense", "sparse")]
+    options = SimulateOptions(classes=6, repeats=20)
+    study = build_simulate(arms, world.labels, world.texts, [""] * 6, options)
+    decision = next(d for d in study.decisions if d.name == "importances")
+    assert decision.count <= 0.6
+    assert "whole numbers that sum to 100, heaviest" in decision.rule
+    assert all(x.importance for task in study.tasks for x in task.patterns)
+
+
+def test_unknown_importances_are_refused():
+    with pytest.raises(SettingError, match="no such importances"):
+        SimulateOptions(importances="colours")
 
 
 def test_same_seed_same_study_other_seed_another(world):

@@ -36,8 +36,10 @@ def write_mturk(study: Study, folder: Path, out: Path, *, media_url: str = "medi
     written = []
     style = (HERE / "static" / "style.css").read_text(encoding="utf-8")
     for number, tasks in enumerate(groups):
-        names = [name for name, _ in named_things(tasks[0])]
-        slots = {n: Slot(Markup(f"${{{n}}}"), f"${{{n}_label}}", f"${{{n}_importance}}") for n in names}
+        slots = {
+            n: Slot(Markup(f"${{{n}}}"), f"${{{n}_label}}", None if x.importance is None else f"${{{n}_importance}}")
+            for n, x in named_things(tasks[0])
+        }
         page = SlotTask(
             study.kind,
             tuple(s for n, s in slots.items() if n.startswith("pattern")),

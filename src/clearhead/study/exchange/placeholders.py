@@ -20,7 +20,7 @@ class Slot:
 
     slot: object
     label: str
-    importance: str
+    importance: str | None
     media: tuple[str, ...] = ()
     words: tuple[tuple[str, float], ...] = ()
     texts: tuple[str, ...] = ()

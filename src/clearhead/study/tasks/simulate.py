@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearhead.core.errors import DataError
+from clearhead.core.errors import DataError, SettingError
 from clearhead.core.seeds import numpy_generator
 from clearhead.study.tasks.arm import Arm, importances, significant
 from clearhead.study.tasks.exhibits import Exhibits
+from clearhead.study.tasks.importance import Draft, Form, show_importances
 from clearhead.study.tasks.model import LETTERS, Decision, Study, Task, conceal
 from clearhead.study.tasks.percentiles import TEXT_BANDS, Band, Candidate, draw_bands
 
 __all__ = ["SimulateOptions", "build_simulate"]
 
 REDRAWS = 20
-Draft = tuple[Task, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class SimulateOptions:
 
     ``classes`` × arms × ``repeats`` tasks of ``features`` patterns and one image per percentile band. ``sign``: see
     `significant`. ``match_counts``: a class shows as many patterns in every arm, so that their number does not tell
-    the arm. ``pool``: the least number of images a band is drawn from.
+    the arm. ``pool``: the least number of images a band is drawn from. ``importances``: *numbers* that sum to 100 (the
+    paper's), *ranks*, which are the same in every arm, or *auto*: numbers unless the largest one tells the arms apart.
     """
 
     classes: int = 100
@@ -40,7 +41,12 @@ class SimulateOptions:
     sign: str = "positive"
     match_counts: bool = True
     pool: int = 1
+    importances: Form = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.importances not in ("auto", "numbers", "ranks"):
+            raise SettingError("no such importances", got=self.importances, expected="auto, numbers or ranks")
 
 
 def build_simulate(
@@ -110,6 +116,7 @@ def build_simulate(
                     widened=sum(x.widened for x in candidates),
                     negative=int((values < 0).any()),
                 )
+    drafts, form = show_importances(drafts, options.importances)
     tasks, key = conceal(drafts, options.seed, numpy_generator(options.seed, "order"))
     return Study(
         kind="simulate",
@@ -117,7 +124,7 @@ def build_simulate(
         tasks=tasks,
         key=key,
         settings={**asdict(options), "classes_used": len(chosen), "arms": [arm.name for arm in arms]},
-        decisions=_decisions(options, counts, len(chosen), key.truths),
+        decisions=(*_decisions(options, counts, len(chosen)), form),
     )
 
 
@@ -187,9 +194,7 @@ def _truth(
     }
 
 
-def _decisions(
-    options: SimulateOptions, counts: Counter[str], used: int, truths: Mapping[str, Mapping[str, Any]]
-) -> tuple[Decision, ...]:
+def _decisions(options: SimulateOptions, counts: Counter[str], used: int) -> tuple[Decision, ...]:
     n = counts["tasks"]
     bands = ", ".join(f"({low:g}, {high:g})" for low, high in options.bands)
     return (
@@ -232,22 +237,4 @@ def _decisions(
             counts["tied"],
             n,
         ),
-        Decision(
-            "importances",
-            "importances are whole numbers that sum to 100, heaviest first, without sign or scale; "
-            "area under the curve with which the largest one alone tells the arms apart (0.5: not at all)",
-            _arm_leak(truths),
-        ),
     )
-
-
-def _arm_leak(truths: Mapping[str, Mapping[str, Any]]) -> float:
-    """How well the largest importance separates the first two arms, as an AUC of at least ½."""
-    tops: dict[str, list[int]] = {}
-    for truth in truths.values():
-        tops.setdefault(truth["arm"], []).append(max(importances(np.asarray(truth["weights"]))))
-    if len(tops) < 2:
-        return 0.5
-    first, second = (np.asarray(tops[name])[:, None] for name in sorted(tops)[:2])
-    auc = float(((first > second.T) + 0.5 * (first == second.T)).mean())
-    return round(max(auc, 1 - auc), 3)
