@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import hypergeom
+from scipy.stats import hypergeom, mannwhitneyu
 from torch import Tensor
 
 from clearhead.core.seeds import numpy_generator
@@ -158,11 +158,28 @@ def balanced_head(head: SparseHead, material: Material, groups: Cue, lambda_: fl
 
 
 def found(ranked: list[tuple[int, int, float]], truth: np.ndarray, pool: Tensor) -> dict[str, Any]:
-    """True features in the top 3, and how likely as many are when three are drawn at random from those in use."""
-    hits = int(truth[[j for j, _, _ in ranked[:3]]].sum())
-    true = int(truth[pool.numpy()].sum())
-    p = float(hypergeom.sf(hits - 1, len(pool), true, 3)) if hits else 1.0
-    return {"top3_true": hits, "true": true, "pool": len(pool), "p_random": p, "top": [j for j, _, _ in ranked[:10]]}
+    """True features at the top, and how likely that is when the pool's features come in random order.
+
+    Three places decide little (with a sixth of the pool true, two of three happen by chance one time in sixteen), so
+    ten and the whole order (rank sum) are judged as well.
+    """
+    order = truth[[j for j, _, _ in ranked]]
+    true = int(order.sum())
+    assert len(order) == len(pool)
+    places = np.arange(len(order))
+    ahead = (
+        mannwhitneyu(-places[order], -places[~order], alternative="greater").pvalue if 0 < true < len(order) else 1.0
+    )
+    at = {f"top{n}_true": int(order[:n].sum()) for n in (3, 10)}
+    chance = {f"p_top{n}": float(hypergeom.sf(at[f"top{n}_true"] - 1, len(order), true, n)) for n in (3, 10)}
+    return {
+        **at,
+        **chance,
+        "p_ranks": float(ahead),
+        "true": true,
+        "pool": len(pool),
+        "top": [j for j, _, _ in ranked[:10]],
+    }
 
 
 def random_removal(head: SparseHead, material: Material, lambda_: float, judge: Judge, seed: int) -> list[Any]:

@@ -49,7 +49,7 @@ def test_one_class_never_predicted(separate):
 
 
 def test_a_pair_without_shared_features(separate):
-    with pytest.raises(DataError, match="shares? a"):
+    with pytest.raises(DataError, match=r"shares? a"):
         spurious({"sparse": separate}, ROWS, RIGHT)
 
 
