@@ -30,6 +30,8 @@ VERBS = {
     "ls": "The runs under a folder.",
     "clean": "Remove what a run can make again.",
     "data": "Look at a data set before using it.",
+    "doctor": "What this machine has, what is missing and how to install it, and how fast it is.",
+    "plan": "Memory and time of a fit of a given size, before there is any data.",
     "predict": "What the sparse head says about new images or texts.",
     "why": "The prediction for one image or text and the features that made it.",
 }
