@@ -20,8 +20,9 @@ from clearhead.features.backbone import Backbone
 from clearhead.features.batches import Batch, ahead, load_batch, ordered
 from clearhead.features.examples import Examples
 from clearhead.features.job import ExtractOptions, Work
-from clearhead.features.memory import channels_last
+from clearhead.features.memory import channels_last, freed_memory_kept
 from clearhead.features.table import FeatureTable
+from clearhead.features.vision import fastest
 from clearhead.features.writer import (
     HalfOverflowError,
     TableWriter,
@@ -70,7 +71,7 @@ def extract(
         return FeatureTable.open(folder)
     batch_size = batch_size or (16 if backbone.device.type == "cpu" else 256)
     work = Work(backbone, examples, folder, batch_size, rows, skip_unreadable, options or ExtractOptions())
-    with claims.joined_job(folder, job):
+    with claims.joined_job(folder, job), freed_memory_kept():
         _run_all(work, job, stored, progress or Silent())
     return FeatureTable.open(folder)
 
@@ -115,7 +116,7 @@ def _run(work: Work, writer: TableWriter, progress: Progress, notes: dict[str, A
 
 def _write_shards(work: Work, writer: TableWriter, missing: list[int], progress: Progress) -> None:
     held: dict[int, int] = {}
-    preprocess, examples = work.backbone.preprocess, work.examples
+    preprocess, examples = fastest(work.backbone.preprocess), work.examples
     tasks = _tasks(work, writer, missing, held)
     made = ahead(
         lambda task: load_batch(examples, task[1], preprocess, work.skip_unreadable), tasks, work.options.workers
@@ -165,7 +166,7 @@ def _network(work: Work) -> Any:
         nonlocal fast
         if isinstance(inputs, Tensor) and inputs.ndim == 4:
             fast = channels_last(backbone.model, inputs[:1].to(backbone.device)) if fast is None else fast
-            inputs = inputs.contiguous(memory_format=torch.channels_last) if fast else inputs
+            inputs = inputs.contiguous(memory_format=torch.channels_last if fast else torch.contiguous_format)
         casting = torch.autocast(backbone.device.type, amp) if amp is not None else contextlib.nullcontext()
         with torch.inference_mode(), casting:
             features, logits = backbone.features_and_logits(inputs)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "EachImage", "ImagePreprocess"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "EachImage", "ImagePreprocess", "fastest"]
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FILTERS = {name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic", "lanczos", "box")}
@@ -37,10 +37,16 @@ class ImagePreprocess:
     interpolation: str = "bilinear"
 
     def __call__(self, images: Sequence[Image.Image]) -> Tensor:
-        pixels = np.stack([np.asarray(self.shape(image.convert("RGB"))) for image in images])
-        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float().div_(255)
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
-        return batch.sub_(mean).div_(std)
+        return self.channels_last(images).contiguous()
+
+    def channels_last(self, images: Sequence[Image.Image]) -> Tensor:
+        """The same numbers and shape, laid out in memory as images are and as fast convolutions read them."""
+        pixels = np.stack([np.asarray(self.shape(_rgb(image))) for image in images])
+        n, height, width, _ = pixels.shape
+        mean, std = (torch.tensor(values).repeat(width) for values in (self.mean, self.std))
+        # Whole lines of pixels: broadcasting over three channels is ten times as slow.
+        lines = torch.from_numpy(pixels).view(n, height, width * 3).float().div_(255).sub_(mean).div_(std)
+        return lines.view(n, height, width, 3).permute(0, 3, 1, 2)
 
     def shape(self, image: Image.Image) -> Image.Image:
         """The image resized and cropped, as pixels: what the network sees, for drawing and for masking."""
@@ -60,11 +66,22 @@ class EachImage:
     transform: Callable[[Image.Image], Any]
 
     def __call__(self, images: Sequence[Image.Image]) -> Tensor:
-        return torch.stack([self.transform(image.convert("RGB")) for image in images])
+        return torch.stack([self.transform(_rgb(image)) for image in images])
+
+
+def fastest(preprocess: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
+    """The same preprocessing into the memory layout that it makes soonest; not every network takes that layout."""
+    return preprocess.channels_last if isinstance(preprocess, ImagePreprocess) else preprocess
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _centre(image: Image.Image, crop: int) -> Image.Image:
     width, height = image.size
+    if width == height == crop:
+        return image
     if width < crop or height < crop:
         left, top = (max(crop - side, 0) // 2 for side in (width, height))
         canvas = Image.new("RGB", (max(width, crop), max(height, crop)))
