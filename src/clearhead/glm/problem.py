@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from clearhead.core.scaling import Standardizer
 from clearhead.glm.design import Design, padded_width
 from clearhead.glm.designs import build_design
 from clearhead.glm.fit import Fit, evaluate
+from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
 
