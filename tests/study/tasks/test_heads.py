@@ -84,10 +84,10 @@ def test_a_single_margin_is_asked_about_like_two_classes(world, tmp_path):
     assert study_from_heads("simulate", {"a": head, "b": head}, table, ROWS, world.texts, SimulateOptions(repeats=1))
 
 
-def test_exemplars_fill_what_cannot_be_shown(world, heads, table):
+def test_exemplars_show_all_features_unless_all_are_explained(world, heads, table):
     bare = Exhibits(image=world.image, feature_pictures={0: world.exhibits.feature_pictures[0]})
     full = with_exemplars(bare, table, heads, ROWS)
-    assert len(full.feature_pictures[0]) == 1
+    assert {len(pictures) for pictures in full.feature_pictures.values()} == {3}, "one form, or it tells the arm"
     best = table.take(torch.tensor(ROWS)).float()[:, 5].argmax()
     assert np.array_equal(full.feature_pictures[5][0], world.image(ROWS[best]))
     assert with_exemplars(full, table, heads, ROWS) is full

@@ -40,7 +40,7 @@ def analyze_simulate(prepared: Prepared) -> Finding:
     rng = prepared.rng("bootstrap")
     accuracy = _accuracy(result, prepared, names, rng)
     numbers: dict[str, Any] = {f"accuracy_{name}": found for name, found in accuracy[1].items()}
-    sentence = f"People picked the model's top image in {_list_of(accuracy[1])}."
+    sentence = f"People picked the model's first choice in {_list_of(accuracy[1])}."
     if len(names) == 2:
         first, second = (design.arm == names.index(n) for n in sorted(names, key=lambda n: n != "sparse"))
         difference, p = result.difference(first, second, rng)

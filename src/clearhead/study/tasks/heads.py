@@ -70,24 +70,26 @@ def study_from_heads(
 def with_exemplars(
     exhibits: Exhibits, table: FeatureTable, heads: Mapping[str, SparseHead], rows: Any, *, k: int = 3
 ) -> Exhibits:
-    """Show features that have neither pictures nor words by the ``k`` rows that activate them most.
+    """Show features by the ``k`` rows that activate them most, unless all that a head uses have pictures or words.
 
+    One form for all: were only the features of one head explained otherwise, the form would tell people the arm.
     ``rows`` are those to take them from: training rows, so that no test row explains itself.
     """
     weight = torch.cat([head.class_weights() for head in heads.values()], dim=1)
-    missing = [j for j in weight.abs().sum(1).nonzero().squeeze(1).tolist() if not exhibits.showable(j)]
-    if not missing:
+    used = weight.abs().sum(1).nonzero().squeeze(1).tolist()
+    if all(map(exhibits.showable, used)):
         return exhibits
-    best = top_rows(table, k, index=torch.as_tensor(np.asarray(rows)), features=missing).rows.tolist()
+    exhibits = replace(exhibits, feature_pictures={}, feature_words={}, feature_texts={})
+    best = top_rows(table, k, index=torch.as_tensor(np.asarray(rows)), features=used).rows.tolist()
     if exhibits.texts is not None:
         texts = exhibits.texts
-        sentences = {j: [str(texts[i]) for i in r if i >= 0] for j, r in zip(missing, best, strict=True)}
-        return replace(exhibits, feature_texts={**exhibits.feature_texts, **sentences})
+        sentences = {j: [str(texts[i]) for i in r if i >= 0] for j, r in zip(used, best, strict=True)}
+        return replace(exhibits, feature_texts=sentences)
     image = exhibits.image
     if image is None:
         raise DataError("exemplars of images need the images", fix="pass Exhibits(image=…)")
-    pictures = {j: [image(i) for i in r if i >= 0] for j, r in zip(missing, best, strict=True)}
-    return replace(exhibits, feature_pictures={**exhibits.feature_pictures, **pictures})
+    pictures = {j: [image(i) for i in r if i >= 0] for j, r in zip(used, best, strict=True)}
+    return replace(exhibits, feature_pictures=pictures)
 
 
 def _probabilities(head: SparseHead, table: FeatureTable, index: torch.Tensor) -> NDArray[np.float32]:
