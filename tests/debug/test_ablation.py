@@ -20,6 +20,8 @@ def test_all_top_k_and_rest_by_hand(plain_head):
     y = [0, 1, 1, 1]
     finding = ablation({"sparse": head}, X, y, k=1)
     assert finding.numbers["sparse_all"].value == 1.0
+    assert finding.title == "What the strongest feature of each class carries"
+    assert "with the strongest feature of each class alone and on" in finding.sentence
     # Top 1 keeps features 0 and 1 (the first of the tie): rows 2 and 3 lose their evidence.
     assert finding.numbers["sparse_top_k"].value == 0.5
     # The rest is feature 2 alone: row 0 has no evidence, and a tie goes to class 0, its own.

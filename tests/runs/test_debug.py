@@ -50,8 +50,17 @@ def test_every_finding_of_a_run(run: Run, tmp_path: Path) -> None:
 def test_the_networks_own_head(run: Run, tmp_path: Path) -> None:
     run.debug(DebugSettings(dense=True))
     assert "bring training data" in run.record.facts["not_analysed"]["tradeoff"]
+    assert "compared with itself" in run.record.facts["not_analysed"]["fidelity"]
+    found = {f.kind: f for f in run.findings}
+    assert "fidelity" not in found
+    assert found["ablation"].sentence.startswith("The network's own head is right on")
+    assert found["misclassified"].title == "Why it errs (the network's own head)"
     new = run.edit([Edit(0)], tmp_path / "edited", dense=True)
     assert next(f for f in new.findings if f.kind == "repair").numbers["test_change"].n == len(run.table)
+    new.debug(DebugSettings(dense=True, only=["fidelity", "ablation"]))
+    after = {f.kind: f for f in new.findings}
+    assert after["fidelity"].sentence.startswith("The edited head predicts what the network predicts")
+    assert {row["head"] for row in after["ablation"].tables["ablation"].rows()} == {"edited", "network's own"}
 
 
 def test_many_labels_are_edited_and_refitted(tmp_path: Path) -> None:

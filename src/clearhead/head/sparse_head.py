@@ -13,6 +13,7 @@ from clearhead.core.errors import ArtifactError, InputError
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.solution import Solution
 from clearhead.head.link import Link, link_named
+from clearhead.head.names import named, number_of
 
 __all__ = ["SparseHead"]
 
@@ -68,8 +69,8 @@ class SparseHead(nn.Module):
         self.register_buffer("scale", standardizer.scale.to(torch.float64).clone())
         self.link: Link = link_named(link)
         n_classes = self.link.class_weights(weight[:1]).shape[1]
-        self.class_names = _names(class_names, n_classes, "class")
-        self.feature_names = _names(feature_names, p, "feature")
+        self.class_names = named(class_names, n_classes, "class")
+        self.feature_names = named(feature_names, p, "feature")
 
     @classmethod
     def from_solution(
@@ -179,11 +180,11 @@ class SparseHead(nn.Module):
 
     def class_number(self, class_: int | str) -> int:
         """The number of a class given by number or name."""
-        return _number(class_, self.class_names, "class")
+        return number_of(class_, self.class_names, "class")
 
     def feature_number(self, feature: int | str) -> int:
         """The number of a feature given by number or name."""
-        return _number(feature, self.feature_names, "feature")
+        return number_of(feature, self.feature_names, "feature")
 
     def with_weight(self, weight: Tensor, intercept: Tensor | None = None) -> SparseHead:
         """A new head over the same features and classes with other weights."""
@@ -232,26 +233,3 @@ class SparseHead(nn.Module):
             class_names=meta["class_names"],
             feature_names=meta["feature_names"],
         )
-
-
-def _names(names: Sequence[str] | None, count: int, noun: str) -> tuple[str, ...]:
-    if names is None:
-        return tuple(f"{noun} {i}" for i in range(count))
-    if len(names) != count:
-        raise InputError(f"one name a {noun} is needed", got=f"{len(names)} names", expected=count)
-    return tuple(str(name) for name in names)
-
-
-def _number(which: int | str, names: Sequence[str], noun: str) -> int:
-    if isinstance(which, str):
-        if which in names:
-            return names.index(which)
-        import difflib
-
-        near = difflib.get_close_matches(which, names, 3)
-        raise InputError(
-            f"no {noun} has this name", got=which, fix=f"did you mean {', '.join(near)}?" if near else None
-        )
-    if not 0 <= which < len(names):
-        raise InputError(f"no {noun} has this number", got=which, expected=f"0 to {len(names) - 1}")
-    return int(which)
