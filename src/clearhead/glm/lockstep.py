@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from clearhead.core import distributed
 from clearhead.core.memory import available_memory
 from clearhead.glm.design import Design, padded_width
 from clearhead.glm.kernels.threads import all_threads, threads_for_rows
@@ -24,11 +25,11 @@ ARRAYS = 12  # arrays of (n, width) that a solve keeps or has on its way
 
 
 def at_once(design: Design, outputs: int) -> int:
-    """How many solves of ``outputs`` columns may run side by side in the memory there is."""
+    """How many solves of ``outputs`` columns may run side by side in the memory there is; the same on every rank."""
     n, p = design.shape
     numbers = ARRAYS * n * padded_width(outputs, design.device) + min(p, 4096) ** 2 + 64 * p * outputs
     free = torch.cuda.mem_get_info(design.device)[0] if design.device.type == "cuda" else available_memory()
-    return max(1, min(MOST, int(SHARE * free / (numbers * design.dtype.itemsize))))
+    return max(1, int(distributed.smallest(min(MOST, SHARE * free / (numbers * design.dtype.itemsize)))))
 
 
 class Lockstep:

@@ -82,7 +82,7 @@ def fit_path(
     (0, True)
     """
     options = options or SolveOptions()
-    run = _Run.prepare(X, y, loss, penalty, tol, sample_weight, standardize, solver, device, seed, options)
+    run = PathFit.prepare(X, y, loss, penalty, tol, sample_weight, standardize, solver, device, seed, options)
     grid = _given(lambdas) if lambdas is not None else lambda_grid(run.lambda_max(), n_lambdas, lambda_min_ratio)
     return run.path(grid, progress or Silent())
 
@@ -116,7 +116,7 @@ def fit(
         raise SettingError("unknown keyword", got=", ".join(sorted(unknown)), expected=", ".join(names))
     defaults = {"loss": None, "penalty": None, "sample_weight": None, "standardize": True, "solver": "auto"}
     chosen = {**defaults, "device": None, "seed": 0, **keywords}
-    run = _Run.prepare(X, y, chosen.pop("loss"), chosen.pop("penalty"), tol, options=options, **chosen)
+    run = PathFit.prepare(X, y, chosen.pop("loss"), chosen.pop("penalty"), tol, options=options, **chosen)
     if lambda_ is not None:
         solution = run.towards(_given([lambda_])[0])
     else:
@@ -133,7 +133,7 @@ def _given(lambdas: Sequence[float]) -> list[float]:
 
 
 @dataclass(eq=False)
-class _Run:
+class PathFit:
     """One problem, one penalty, one solver: what a path, a single fit and a search for a sparsity share."""
 
     problem: Problem
@@ -156,7 +156,7 @@ class _Run:
         device: Any,
         seed: int,
         options: SolveOptions,
-    ) -> _Run:
+    ) -> PathFit:
         if not tol > 0:
             raise SettingError("tol must be positive", got=tol)
         penalty = penalty if penalty is not None else ElasticNet()
