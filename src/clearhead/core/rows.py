@@ -12,8 +12,21 @@ import torch
 from torch import Tensor
 
 from clearhead.core.errors import DataError
+from clearhead.core.sparse import SparseRows, is_sparse
 
-__all__ = ["BLOCK_ROWS", "CastRows", "Rows", "TensorRows", "as_rows", "as_tensor", "check_finite", "read_ahead"]
+__all__ = [
+    "BLOCK_ROWS",
+    "CastRows",
+    "Rows",
+    "TensorRows",
+    "as_rows",
+    "as_tensor",
+    "check_finite",
+    "numbers",
+    "read_ahead",
+    "taken",
+    "widened",
+]
 
 BLOCK_ROWS = 8192
 _END = object()
@@ -144,10 +157,28 @@ def as_tensor(X: Any) -> Tensor:
 
 
 def as_rows(X: Any) -> Rows:
-    """Rows from anything that is a matrix; what already is `Rows` passes through unchanged."""
+    """Rows from anything that is a matrix; what already is `Rows` passes through unchanged.
+
+    Sparse tensors and scipy's sparse matrices become `SparseRows`: their zeros are never stored.
+    """
     if isinstance(X, Rows) and not isinstance(X, Tensor):
         return X
-    return TensorRows(as_tensor(X))
+    return SparseRows.read(X) if is_sparse(X) else TensorRows(as_tensor(X))
+
+
+def taken(rows: Rows, index: Tensor) -> Rows:
+    """The rows with these numbers in memory, in the form they have: dense, or sparse if they were."""
+    return rows.subset(index) if isinstance(rows, SparseRows) else TensorRows(rows.take(index))
+
+
+def numbers(rows: Rows) -> int:
+    """How many numbers are stored: rows × columns, or the nonzeros."""
+    return len(rows.values) if isinstance(rows, SparseRows) else rows.shape[0] * rows.shape[1]
+
+
+def widened(rows: Rows) -> Rows:
+    """The rows read as float64; nothing is widened whole that is not in memory already."""
+    return rows.cast(torch.float64) if isinstance(rows, SparseRows) else CastRows(rows, torch.float64)
 
 
 def check_finite(rows: Rows, names: list[str] | None = None) -> None:

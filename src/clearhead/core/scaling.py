@@ -9,6 +9,7 @@ from torch import Tensor
 
 from clearhead.core import distributed
 from clearhead.core.rows import Rows
+from clearhead.core.sparse import SparseRows
 
 __all__ = ["Standardizer"]
 
@@ -43,19 +44,8 @@ class Standardizer:
 
         ``weight`` of shape (n,) gives weighted moments: integer weights equal repeated rows.
         """
-        p = rows.shape[1]
-        total, mean, m2 = (
-            torch.zeros((), dtype=torch.float64),
-            torch.zeros(p).double(),
-            torch.zeros(p).double(),
-        )
-        # Half-precision numbers have so few digits that float32 sums of a small block lose nothing that matters.
-        dtype, rounding = (torch.float32, 1e-7) if rows.dtype.itemsize == 2 else (torch.float64, 1e-12)
-        for span, block in rows.blocks(max(64, _CACHED // p)):
-            x = block.detach().to("cpu", dtype)
-            w = torch.ones(len(x)).double() if weight is None else weight[span].to("cpu", torch.float64)
-            total, mean, m2 = _merge(total, mean, m2, *_moments(x, w))
-        total, mean, m2 = _reduce(total, mean, m2)
+        total, mean, m2 = _reduce(*(rows.moments(weight) if isinstance(rows, SparseRows) else _pass(rows, weight)))
+        rounding = 1e-7 if rows.dtype.itemsize == 2 else 1e-12
         deviation = (m2 / total).sqrt()
         # Below this the deviation is rounding of a constant, not spread.
         constant = deviation <= rounding * mean.abs().clamp(min=1e-300)
@@ -85,6 +75,18 @@ class Standardizer:
     def from_raw(self, coef: Tensor, intercept: Tensor) -> tuple[Tensor, Tensor]:
         """(p, k) weights and (k,) intercept on raw features → the equivalent on z (exact where scale > 0)."""
         return coef * self.scale.to(coef)[:, None], intercept + self.mean.to(coef) @ coef
+
+
+def _pass(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    p = rows.shape[1]
+    total, mean, m2 = torch.zeros(()).double(), torch.zeros(p).double(), torch.zeros(p).double()
+    # Half-precision numbers have so few digits that float32 sums of a small block lose nothing that matters.
+    dtype = torch.float32 if rows.dtype.itemsize == 2 else torch.float64
+    for span, block in rows.blocks(max(64, _CACHED // p)):
+        x = block.detach().to("cpu", dtype)
+        w = torch.ones(len(x)).double() if weight is None else weight[span].to("cpu", torch.float64)
+        total, mean, m2 = _merge(total, mean, m2, *_moments(x, w))
+    return total, mean, m2
 
 
 def _moments(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:

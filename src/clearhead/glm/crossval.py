@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core.errors import SettingError
-from clearhead.core.rows import as_rows
+from clearhead.core.rows import as_rows, taken
 from clearhead.core.seeds import numpy_generator
 from clearhead.glm.losses import Loss
 from clearhead.glm.metrics import score
@@ -68,9 +68,9 @@ def cross_validate(
     for kept, left in ((torch.from_numpy(a), torch.from_numpy(b)) for a, b in splits):
         inside = None if weight is None else weight[kept.numpy()]
         path = fit_path(
-            rows.take(kept), target[kept], loss=loss, lambdas=lambdas, sample_weight=inside, seed=seed, **keywords
+            taken(rows, kept), target[kept], loss=loss, lambdas=lambdas, sample_weight=inside, seed=seed, **keywords
         )
-        Z = decisions(path, rows.take(left))
+        Z = decisions(path, taken(rows, left))
         table.append([score(chosen, loss.name, Z[:, i], target[left]) for i in range(len(path))])
     scores = np.asarray(table)
     mean, error = scores.mean(0), scores.std(0, ddof=min(1, len(splits) - 1)) / np.sqrt(len(splits))

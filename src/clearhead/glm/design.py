@@ -82,6 +82,10 @@ class Design(ABC):
         """(n,) squared norms of the rows of Z."""
 
     @abstractmethod
+    def mean_squares(self) -> Tensor:
+        """(p,) float64 weighted means of the squared features of Z."""
+
+    @abstractmethod
     def reweighted(self, weight: Tensor) -> Design:
         """The same rows under other weights (n,) of mean 1; Z is shared."""
 

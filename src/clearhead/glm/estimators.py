@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 
+_FEATURES: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+
+
 class _PathEstimator(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor share: parameters, the fit at one λ, the linear predictor."""
 
@@ -48,6 +51,11 @@ class _PathEstimator(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coef_")  # the parameter lambda_ ends like a fitted attribute
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _penalty(self) -> Penalty:
         return (GroupElasticNet if self.grouped else ElasticNet)(self.l1_ratio)
@@ -74,14 +82,14 @@ class _PathEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _linear(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = validate_data(self, X, reset=False, **_FEATURES)
         return np.asarray(X @ self.coef_.T + self.intercept_)
 
 
 class _Classifier(ClassifierMixin, _PathEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit on features (n, p) and labels (n,) of any type; ``coef_`` is on raw features, as scikit-learn's."""
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_min_samples=2, force_writeable=True)
+        """Fit on features (n, p), dense or scipy's sparse, and labels (n,); ``coef_`` is on raw features."""
+        X, y = validate_data(self, X, y, ensure_min_samples=2, force_writeable=True, **_FEATURES)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -118,10 +126,8 @@ class _Classifier(ClassifierMixin, _PathEstimator):  # type: ignore[misc]
 
 class _Regressor(RegressorMixin, _PathEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit on features (n, p) and responses (n,) or (n, m)."""
-        X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True, ensure_min_samples=2
-        )
+        """Fit on features (n, p), dense or scipy's sparse, and responses (n,) or (n, m)."""
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, ensure_min_samples=2, **_FEATURES)
         self._store(self._solve(X, y, Gaussian(), _weights(sample_weight, X)))
         if y.ndim == 1:
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]

@@ -11,11 +11,13 @@ from clearhead.core import distributed
 from clearhead.core.memory import available_memory
 from clearhead.core.rows import Rows
 from clearhead.core.scaling import Standardizer
+from clearhead.core.sparse import SparseRows
 from clearhead.glm.design import Design, compute_dtype, padded_width
 from clearhead.glm.designs.dense import DenseDesign
+from clearhead.glm.designs.sparse import SparseDesign
 from clearhead.glm.designs.streamed import StreamedDesign
 
-__all__ = ["DenseDesign", "StreamedDesign", "build_design", "workspace"]
+__all__ = ["DenseDesign", "SparseDesign", "StreamedDesign", "build_design", "workspace"]
 
 SHARE = 0.6  # of the memory available, when none was stated
 ARRAYS = 10  # arrays of (n, width) that live at once during a solve: logits, residuals, a direction, their targets
@@ -25,7 +27,9 @@ def build_design(
     rows: Rows, scaler: Standardizer, weight: Tensor, total: float, device: Any, *, outputs: int, memory: int | None
 ) -> Design:
     """The dense form if it and the solver's arrays fit in ``memory`` bytes (a share of what is free when None) on
-    every rank, else the streamed form."""
+    every rank, else the streamed form. Sparse rows keep theirs."""
+    if isinstance(rows, SparseRows):
+        return SparseDesign.build(rows, scaler, weight, total, device)
     n, p = rows.shape
     device = torch.device(device)
     allowed = memory if memory is not None else int(SHARE * _free(device))

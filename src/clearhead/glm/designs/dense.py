@@ -17,6 +17,9 @@ from clearhead.glm.kernels.threads import all_threads
 __all__ = ["DenseDesign", "product", "transposed_product"]
 
 
+SQUARED_ROWS = 4096
+
+
 class DenseDesign(Design):
     """Z (n, p) in one tensor on any device."""
 
@@ -68,6 +71,12 @@ class DenseDesign(Design):
 
     def row_norms(self) -> Tensor:
         return self.Z.square().sum(1)
+
+    def mean_squares(self) -> Tensor:
+        sums = torch.zeros(self.shape[1], dtype=torch.float64, device=self.device)
+        for Z, w in zip(torch.split(self.Z, SQUARED_ROWS), torch.split(self.weight, SQUARED_ROWS), strict=True):
+            sums += w.double() @ Z.double().square()
+        return distributed.all_reduce(sums) / self.total
 
     def reweighted(self, weight: Tensor) -> DenseDesign:
         return DenseDesign(self.Z, weight, self.total)

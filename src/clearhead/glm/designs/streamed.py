@@ -99,6 +99,12 @@ class StreamedDesign(Design):
     def row_norms(self) -> Tensor:
         return torch.cat([Z.square().sum(1) for _, Z in self.blocks()])
 
+    def mean_squares(self) -> Tensor:
+        sums = torch.zeros(self.shape[1], dtype=torch.float64, device=self.device)
+        for span, Z in self.blocks():
+            sums += self.weight[span].double() @ Z.double().square()
+        return distributed.all_reduce(sums) / self.total
+
     def reweighted(self, weight: Tensor) -> StreamedDesign:
         return StreamedDesign(self.source, self.scaler, weight, self.total, self.device, self.spare)
 
