@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from clearhead.core.progress import Progress
 from clearhead.core.rows import CastRows, Rows
 from clearhead.features.rare import FEWEST_TRAIN, FEWEST_VAL, rare_labels
 from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path
+from clearhead.glm.many import fit_paths
 from clearhead.glm.path import lambda_grid
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.resolve import resolve
@@ -102,46 +104,66 @@ def _fit_all(run: Run, key: str) -> None:
         parts = {name: getattr(run.split, name).tolist() for name in ("train", "val", "test")}
         write_json(run.folder / "split.json", {"note": run.split.note, **parts})
     X, device = _typed(run.table.view(mine), len(train), settings), _device(settings.device)
-    for folder, targets, loss in problems(run):
+    memory = None if settings.memory is None else parse_bytes(settings.memory)
+    begun = [_Begun.at(run, content_key(key, folder), folder, first, memory) for folder, _, _ in problems(run)]
+    labels = [(targets[mine], loss) for _, targets, loss in problems(run)]
+    steps = len(begun) * settings.n_lambdas
+    run.progress.start("fit" if len(begun) == 1 else f"fit of {len(begun)} labels", steps)
+    done = sum(len(one.done) for one in begun)
+    run.progress.advance(done, "resumed" if done else "")
+    chosen: dict[str, Any] = {
+        "loss": labels[0][1],
+        "penalty": _penalty(settings),
+        "n_lambdas": settings.n_lambdas,
+        "lambda_min_ratio": settings.lambda_min_ratio,
+        "tol": settings.tol,
+        "solver": settings.solver,
+        "device": device,
+        "seed": run.config.data.seed,
+    }
+    grids, options = [_same_grid(one.done, settings) for one in begun], [one.options for one in begun]
+    if len(labels) == 1:
+        paths = [fit_path(X, labels[0][0], lambdas=grids[0], options=options[0], **chosen)]
+    else:
+        paths = fit_paths(X, torch.stack([y for y, _ in labels], 1), lambdas=grids, options=options, **chosen)
+    if first:
+        for one, path in zip(begun, paths, strict=True):
+            finish(one.home, len(path), path.stopped)
+    run.progress.finish(f"worst gap {max(path.worst_gap for path in paths):.1e}")
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """One path on disk: where it is, the λ's that an interrupted fit left, and the options that go on from there."""
+
+    home: Path
+    done: list[Solution]
+    options: SolveOptions
+
+    @classmethod
+    def at(cls, run: Run, key: str, folder: str, first: bool, memory: int | None) -> _Begun:
         home = run.folder / folder
-        done = distributed.share(_begin(home, content_key(key, folder)) if first else None)
-        name = "fit" if folder == "path" else f"fit {run.table.class_names[int(folder[-3:])]}"
-        run.progress.start(name, settings.n_lambdas)
-        run.progress.advance(len(done), "resumed" if done else "")
-        path = fit_path(
-            X,
-            targets[mine],
-            loss=loss,
-            penalty=_penalty(settings),
-            n_lambdas=settings.n_lambdas,
-            lambda_min_ratio=settings.lambda_min_ratio,
-            lambdas=_same_grid(done, settings),
-            tol=settings.tol,
-            solver=settings.solver,
-            device=device,
-            seed=run.config.data.seed,
-            options=SolveOptions(
-                resume=done,
-                callback=PathWriter(home, _advance(run.progress)) if first else None,
-                memory=None if settings.memory is None else parse_bytes(settings.memory),
-            ),
-        )
-        if first:
-            finish(home, len(path), path.stopped)
-        run.progress.finish(f"worst gap {path.worst_gap:.1e}")
+        done = distributed.share(_begin(home, key) if first else None)
+        writer = PathWriter(home, _advance(run.progress)) if first else None
+        return cls(home, done, SolveOptions(resume=done, callback=writer, memory=memory))
 
 
 def resolved(run: Run, solutions: list[Solution]) -> list[Solution]:
     """The chosen solution of each path solved again to 1e-8, with its zeros certified."""
-    rows = run.table.view(run.split.train)
+    rows, settings = run.table.view(run.split.train), run.config.fit
+    common: dict[str, Any] = {"device": _device(settings.device), "options": SolveOptions(memory=_memory(settings))}
     return [
-        resolve(rows, targets[run.split.train], solution, loss=loss, penalty=_penalty(run.config.fit))
+        resolve(rows, targets[run.split.train], solution, loss=loss, penalty=_penalty(settings), **common)
         for (_, targets, loss), solution in zip(problems(run), solutions, strict=True)
     ]
 
 
 def _penalty(settings: FitSettings) -> Penalty:
     return (GroupElasticNet if settings.grouped else ElasticNet)(l1_ratio=settings.l1_ratio)
+
+
+def _memory(settings: FitSettings) -> int | None:
+    return None if settings.memory is None else parse_bytes(settings.memory)
 
 
 def _begin(folder: Path, key: str) -> list[Solution]:
