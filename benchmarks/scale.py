@@ -5,11 +5,14 @@
     scripts/bench scale --part memory [--gigabytes 12 --budget 3GiB]
     scripts/bench scale --part rows   [--largest 1000000 --features 1024]
     scripts/bench scale --part plan   [--threads 1]
+    scripts/bench scale --part steps
 
 ranks: two gloo processes with one thread each against one process with two threads, the same path (bar: 1.15).
 memory: a float16 table larger than the budget, five λ's: time over that of its reads in blocks (bar: 1.3), and the
     most anonymous memory over the budget (bar: 1.1).
 rows: one gradient of a float16 table against its rows: time a row (bar: within 10 %) and memory beyond the table.
+steps: the constants of the planner's formulas for steps and working sets, fitted to paths run now. Not among the parts
+    that run unasked.
 plan: fits of several sizes against the prediction from speeds measured just before (bar: within 30 %).
 
 Prints a JSON line a result and writes all of them to runs/bench/scale.json. Tables are made under runs/bench/scale/ and
@@ -19,6 +22,7 @@ deleted at the end.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -43,8 +47,9 @@ from clearhead.features.table import FeatureTable
 from clearhead.glm import Multinomial, SolveOptions, fit_path
 from clearhead.glm.designs import StreamedDesign
 from clearhead.glm.problem import Problem
+from clearhead.glm.solvers import prox_newton
 from clearhead.runs.measuring import measure
-from clearhead.runs.plan import Job, plan
+from clearhead.runs.plan import Job, formula_values, plan
 from solver import FEATURES, features, synthetic
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -291,12 +296,89 @@ def _data(kind: str, n: int, p: int, k: int) -> tuple[torch.Tensor, torch.Tensor
     return X, y
 
 
+PATHS = (
+    ("sparse head", 5_000, 256, 10, 30, 1e-2, 1e-3),
+    ("sparse head", 20_000, 256, 10, 30, 1e-2, 1e-3),
+    ("sparse head", 10_000, 1024, 10, 30, 1e-2, 1e-3),
+    ("sparse head", 40_000, 512, 5, 30, 1e-2, 1e-3),
+    ("sparse head", 10_000, 512, 40, 20, 1e-2, 1e-3),
+    ("sparse head", 5_000, 512, 100, 10, 3e-2, 1e-3),
+    ("sparse head", 5_000, 256, 10, 100, 1e-3, 1e-4),
+    ("sparse head", 10_000, 512, 2, 50, 1e-3, 1e-4),
+    ("clustered", 10_000, 256, 8, 40, 1e-2, 1e-3),
+    ("network", 10_000, 1280, 10, 30, 1e-2, 1e-3),
+    ("network", 5_000, 1280, 10, 30, 3e-2, 1e-4),
+)
+
+
+def steps(_a: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Poisson regression of a λ's steps; least squares on the logit of its working set's share (`runs.plan`)."""
+    from sklearn.linear_model import LinearRegression, PoissonRegressor
+
+    values: list[tuple[float, ...]] = []
+    counts: list[int] = []
+    places: list[tuple[float, ...]] = []
+    logits: list[float] = []
+    for kind, n, p, k, lambdas, ratio, tol in PATHS:
+        if kind == "network" and not FEATURES.exists():
+            continue
+        X, y = _data(kind, n, p, k)
+        job = Job(n, p, k, lambdas=lambdas, lambda_min_ratio=ratio, tol=tol)
+        with _inner_solves() as solves:
+            path = fit_path(X, y, n_lambdas=lambdas, lambda_min_ratio=ratio, tol=tol)
+        inner = iter(solves)
+        for index, solution in enumerate(path):
+            sets = [next(inner, 0) for _ in range(solution.n_iter)]
+            if index:
+                values.append(formula_values(job, index)[1:])
+                counts.append(solution.n_iter)
+            if index and 0 < np.mean(sets or [0]) < p:
+                places.append(values[-1])
+                logits.append(np.log(np.mean(sets) / (p - np.mean(sets))))
+        yield {
+            "kind": kind,
+            "n": n,
+            "p": p,
+            "k": k,
+            "lambdas": lambdas,
+            "tol": tol,
+            "steps": sum(s.n_iter for s in path),
+        }
+    poisson = PoissonRegressor(alpha=1e-5, max_iter=5000).fit(values, counts)
+    linear = LinearRegression().fit(places, logits)
+    for name, model, score in (
+        ("STEPS", poisson, poisson.score(values, counts)),
+        ("WORKING", linear, linear.score(places, logits)),
+    ):
+        weights = [round(float(w), 3) for w in (model.intercept_, *model.coef_)]
+        yield {"constant": name, "value": weights, "explained": round(float(score), 3)}
+
+
+@contextlib.contextmanager
+def _inner_solves() -> Iterator[list[int]]:
+    """The sizes of the working sets of the inner solves made while it is open."""
+    sizes: list[int] = []
+    original = prox_newton.minimise
+
+    def noted(model: Any, *arguments: Any) -> torch.Tensor:
+        sizes.append(len(model.features))
+        return original(model, *arguments)
+
+    prox_newton.minimise = noted  # type: ignore[assignment]
+    try:
+        yield sizes
+    finally:
+        prox_newton.minimise = original
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[dict[str, Any]]]] = {
     "ranks": ranks,
     "memory": memory,
     "rows": rows,
     "plan": planned,
+    "steps": steps,
 }
+UNASKED = ("ranks", "memory", "rows", "plan")
 
 
 def main() -> None:
@@ -318,7 +400,7 @@ def main() -> None:
     torch.set_num_threads(a.threads)
     kept = read_json(OUT) if OUT.is_file() else {}
     try:
-        for part in a.part or PARTS:
+        for part in a.part or UNASKED:
             results = []
             for result in PARTS[part](a):
                 results.append({**result, "threads": a.threads, "load": round(os.getloadavg()[0], 1)})

@@ -1,7 +1,7 @@
 """What a fit of a given size would take: memory, reads, traffic and time, before there is any data.
 
-Steps a λ and the size of the working set follow formulas fitted to measured paths (`benchmarks/scale.py --part steps`);
-what a step costs follows a roofline, measured here or of a named device.
+Steps a λ and the size of the working set follow formulas fitted to measured paths; what a step costs follows a
+roofline, measured here or of a named device. ``scripts/bench scale --part steps`` fits the formulas again.
 
 >>> from clearhead.runs.roofline import data_sheet
 >>> plan(Job(n=1_280_000, p=2048, k=1000), data_sheet("H200")).form
@@ -24,7 +24,7 @@ from clearhead.glm.solvers.model import model_width
 from clearhead.glm.solvers.prox_newton import MEMORY, WHOLE_GRAM
 from clearhead.runs.roofline import Roofline
 
-__all__ = ["STORED", "Job", "Plan", "plan", "steps_at", "working_share"]
+__all__ = ["STORED", "Job", "Plan", "formula_values", "plan", "steps_at", "working_share"]
 
 STORED = {"fp16": 2, "bf16": 2, "fp32": 4, "fp64": 8}
 # Poisson regression of the steps, and logistic regression of the share of features in the working set, over the λ's of
@@ -150,19 +150,24 @@ def working_share(job: Job, index: int) -> float:
     return 1 / (1 + math.exp(-_linear(WORKING, job, index)))
 
 
-def _linear(weights: tuple[float, ...], job: Job, index: int) -> float:
+def formula_values(job: Job, index: int) -> tuple[float, ...]:
+    """What the formulas are linear in, held to the range that has been measured."""
+
     def inside(value: float, name: str) -> float:
         return math.log(min(max(value, SEEN[name][0]), SEEN[name][1]))
 
-    values = (
+    return (
         1.0,
         index * job.spacing,
-        math.log(job.spacing) if job.lambdas > 1 else 0.0,
+        math.log(job.spacing),
         inside(job.k, "outputs"),
         -inside(job.tol, "tol"),
         inside(job.n / job.p, "rows_per_feature"),
     )
-    return sum(w * v for w, v in zip(weights, values, strict=True))
+
+
+def _linear(weights: tuple[float, ...], job: Job, index: int) -> float:
+    return sum(w * v for w, v in zip(weights, formula_values(job, index), strict=True))
 
 
 def plan(job: Job, roofline: Roofline) -> Plan:
