@@ -22,6 +22,15 @@ def test_pictures_of_both_directions() -> None:
     assert "lowers" in lowers.caption
 
 
+def test_a_picture_that_began_at_an_example_says_so() -> None:
+    table = Table(
+        {"feature": [1, 2], "sign": [1, 1], "z": [5.0, 5.0], "best_z": [4.0, 4.0], "start": ["noise", "image"]}
+    )
+    made = explanations([finding("visualization", {"1+": "a.png", "2+": "b.png"}, visualization=table)])
+    assert "began" not in made[1][0].caption
+    assert "began at an example" in made[2][0].caption
+
+
 def test_words_come_in_order_and_replace_their_picture() -> None:
     words = {
         "feature": [3, 3, 3],

@@ -39,6 +39,8 @@ def _visualization(finding: Finding) -> Found:
     for feature, direction, path in _pictures(finding):
         row = reached.get((feature, 1 if direction == "raises it" else -1), {})
         numbers = f" It reaches {row['z']:+.1f} deviations, the best example {row['best_z']:+.1f}." if row else ""
+        if row.get("start", "noise") != "noise":
+            numbers += " It began at an example and still shows parts of it."
         yield feature, Explanation("visualization", f"A picture made so that it {direction}.{numbers}", media=path)
 
 
