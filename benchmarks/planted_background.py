@@ -103,7 +103,9 @@ def recombined(cache: Path, seed: int, labels: Tensor, rows: np.ndarray) -> Swap
     return Swapped(*(torch.from_numpy(data[k]) for k in keys), Swap(seed=seed))
 
 
-def one(seed: int, X: Tensor, y: Tensor, background: Tensor, judge: Judge, folder: Path) -> dict[str, Any]:
+def one(
+    seed: int, X: Tensor, y: Tensor, background: Tensor, judge: Judge, folder: Path, *, repair: bool
+) -> dict[str, Any]:
     order = np.random.default_rng(seed).permutation(len(y))
     val, rows = order[:300], order[300:]
     path = fit_path(X[rows], y[rows], loss=Binomial(), n_lambdas=60, lambda_min_ratio=0.02)
@@ -113,19 +115,24 @@ def one(seed: int, X: Tensor, y: Tensor, background: Tensor, judge: Judge, folde
     swapped = recombined(folder / f"background{seed}.npz", seed, y[rows], rows)
     cue = cue_from_surroundings(head, swapped, X[rows], rows=torch.arange(len(rows)))
     evidence = gather_evidence(head, X[rows], y[rows], cue, swapped=swapped)
-    truth, before = judge.true_features(), judge.right(head)
-    material = Material(X[rows], y[rows])
-    groups = cue_from_groups(background[rows], 2)
-    balanced = balanced_head(head, material, groups, lambda_)
+    truth = judge.true_features()
     result: dict[str, Any] = {
         "seed": seed,
         "skill": cue.skill.tolist(),
         "used": len(head.used()),
+        "suspects_in_use": found(rank_suspects(head, evidence), truth),
+        "suspects": found(rank_suspects(head, evidence, also=densest.used()), truth),
+    }
+    if not repair:
+        return result
+    before = judge.right(head)
+    material = Material(X[rows], y[rows])
+    groups = cue_from_groups(background[rows], 2)
+    balanced = balanced_head(head, material, groups, lambda_)
+    result |= {
         "before": judge.scores(before),
         "group_balanced": judge.scores(judge.right(balanced)),
         "best_head": judge.scores(judge.right(densest)),
-        "suspects_in_use": found(rank_suspects(head, evidence), truth, head.used()),
-        "suspects": found(rank_suspects(head, evidence, also=densest.used()), truth, densest.used()),
     }
     for on in ("recombined", "balanced", "rows"):
         options = SuggestOptions(on=on, seed=seed, lambda_=None if on == "recombined" else lambda_)
@@ -157,15 +164,14 @@ def balanced_head(head: SparseHead, material: Material, groups: Cue, lambda_: fl
     return refit_without(head, Material(material.features, material.labels, weight), (), lambda_=lambda_)[0]
 
 
-def found(ranked: list[tuple[int, int, float]], truth: np.ndarray, pool: Tensor) -> dict[str, Any]:
-    """True features at the top, and how likely that is when the pool's features come in random order.
+def found(ranked: list[tuple[int, int, float]], truth: np.ndarray) -> dict[str, Any]:
+    """True features at the top, and how likely that is when the features judged come in random order.
 
     Three places decide little (with a sixth of the pool true, two of three happen by chance one time in sixteen), so
     ten and the whole order (rank sum) are judged as well.
     """
     order = truth[[j for j, _, _ in ranked]]
     true = int(order.sum())
-    assert len(order) == len(pool)
     places = np.arange(len(order))
     ahead = (
         mannwhitneyu(-places[order], -places[~order], alternative="greater").pvalue if 0 < true < len(order) else 1.0
@@ -177,7 +183,7 @@ def found(ranked: list[tuple[int, int, float]], truth: np.ndarray, pool: Tensor)
         **chance,
         "p_ranks": float(ahead),
         "true": true,
-        "pool": len(pool),
+        "pool": len(order),
         "top": [j for j, _, _ in ranked[:10]],
     }
 
@@ -197,7 +203,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=Path("runs/tables/planted_spurious"))
     parser.add_argument("--out", type=Path, default=Path("runs/debug/background.json"))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
+    parser.add_argument("--no-repair", dest="repair", action="store_false", help="rank the suspects only")
     options = parser.parse_args()
+    folder = options.out.parent
     torch.set_num_threads(1)
     table = FeatureTable.open(options.table)
     split, kinds = np.asarray(table.columns["split"]), np.asarray(table.columns["background"])
@@ -210,10 +218,10 @@ def main() -> None:
     judge = Judge(X[test], y[test].numpy(), background[test].numpy())
     results = []
     for seed in options.seeds:
-        results.append(one(seed, X[train], y[train], background[train], judge, options.out.parent))
+        results.append(one(seed, X[train], y[train], background[train], judge, folder, repair=options.repair))
         options.out.write_text(json.dumps(results, indent=1))
         summarise(results[-1])
-    for key in ("overall", "conflict", "worst"):
+    for key in ("overall", "conflict", "worst") if options.repair else ():
         print(key, {on: _spread([r[on][key] for r in results]) for on in SHOWN})
 
 
@@ -223,7 +231,7 @@ def _spread(values: list[float]) -> str:
 
 def summarise(r: dict[str, Any]) -> None:
     print("seed", r["seed"], "in use", r["used"], r["suspects_in_use"], r["suspects"])
-    for on in SHOWN:
+    for on in [key for key in SHOWN if key in r]:
         print(f"  {on:12}", {k: v for k, v in r[on].items() if k != "curve"})
 
 

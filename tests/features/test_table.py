@@ -50,6 +50,14 @@ def test_view_equals_indexing(tmp_path, index):
         assert torch.equal(view.view([2, 0]).take(torch.tensor([0, 1])), expected[[2, 0]])
 
 
+def test_row_numbers_need_not_lie_side_by_side(tmp_path):
+    x = matrix()
+    table = FeatureTable.from_arrays(tmp_path, x, shard_rows=16)
+    column = torch.tensor([[99, 1], [0, 2], [50, 3]])[:, 0]
+    assert not column.is_contiguous()
+    assert torch.equal(table.take(column), x[column])
+
+
 def test_view_takes_masks_and_refuses_rows_outside(tmp_path):
     table = FeatureTable.from_arrays(tmp_path, matrix())
     assert table.view(torch.arange(100) < 10).index.tolist() == list(range(10))
