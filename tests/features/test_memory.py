@@ -1,4 +1,4 @@
-"""Memory of a forward pass: pages that are kept while it is asked for, and images laid out as convolutions read them."""
+"""Memory of a forward pass: pages are kept while it is asked for, and images laid out as convolutions read them."""
 
 from __future__ import annotations
 
