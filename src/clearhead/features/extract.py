@@ -55,7 +55,8 @@ def extract(
     whole table float32. The manifest says how many of the network's predictions change when its own head is applied
     to the stored features (``changed_predictions``), and which examples were ``skipped``.
 
-    ``batch_size`` is 16 on a CPU (more is no faster, and takes more memory) and 256 on an accelerator, unless given. Raises `DataError` for an unreadable example unless ``skip_unreadable``.
+    ``batch_size`` is 16 on a CPU (more is no faster, and takes more memory) and 256 on an accelerator,
+    unless given. Raises `DataError` for an unreadable example unless ``skip_unreadable``.
     """
     if batch_size is not None and batch_size < 1:
         raise SettingError("the batch size must be at least 1", got=batch_size)
