@@ -27,6 +27,9 @@ class SolveOptions:
     resume : solutions of the first λ's, kept as they are; the path goes on after them.
     stop_deviance : stop when 1 − loss/null loss exceeds this.
     stop_features : stop when a solution has more features per class than this.
+    stop_validation : (X_val, y_val), raw features and targets (no offset); stop when their mean loss has not fallen for
+        ``stop_patience`` λ's.
+    zero : end the path with λ = 0, no penalty at all; a warning says if the classes separate (no optimum exists).
     stop_on_failure : stop at the first λ that does not converge.
     memory : bytes the features and the solver's arrays may take; rows that do not fit are streamed from where they are
         stored. A share of what is free when None.
@@ -41,6 +44,9 @@ class SolveOptions:
     resume: Sequence[Solution] = ()
     stop_deviance: float | None = None
     stop_features: float | None = None
+    stop_validation: tuple[Any, Any] | None = None
+    stop_patience: int = 5
+    zero: bool = False
     stop_on_failure: bool = False
     memory: int | None = None
 
@@ -49,5 +55,7 @@ class SolveOptions:
             raise SettingError("max_iter must be at least 1", got=self.max_iter)
         if self.time_limit is not None and self.time_limit <= 0:
             raise SettingError("time_limit must be positive seconds", got=self.time_limit)
+        if self.stop_patience < 1:
+            raise SettingError("stop_patience must be at least 1", got=self.stop_patience)
         if self.memory is not None and self.memory <= 0:
             raise SettingError("memory must be positive bytes", got=self.memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from clearhead.core import distributed
 from clearhead.core.errors import DataError, SettingError
 from clearhead.core.progress import Progress, Silent
+from clearhead.glm.heldout import HeldOut, separates
 from clearhead.glm.losses import Loss, Multinomial
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import ElasticNet, Penalty
@@ -199,7 +201,9 @@ class PathFit:
         return Limits.of(self.tol, self.options)
 
     def path(self, grid: list[float], progress: Progress) -> RegularizationPath:
+        grid = [*grid, 0.0] if self.options.zero and 0.0 not in grid else grid
         limits, done, stopped = self._limits(), self._resumed(grid), ""
+        held = self._held_out(done)
         progress.start("regularization path", len(grid))
         progress.advance(len(done))
         began = time.monotonic()
@@ -209,7 +213,11 @@ class PathFit:
             solution = solve(self.problem, self.penalty, grid[index], self.solver, limits, start, guess)
             done.append(solution)
             progress.advance(1, _note(solution, time.monotonic() - began))
-            stopped = distributed.share(self._stop(index, solution))
+            if grid[index] == 0 and separates(self.problem, solution):
+                warnings.warn(
+                    "the classes separate: λ = 0 has no optimum, its weights grow without end", stacklevel=3
+                )
+            stopped = distributed.share(self._stop(index, solution, held))
             if stopped:
                 break
         progress.finish(stopped)
@@ -232,7 +240,16 @@ class PathFit:
             )
         return done[: len(grid)]
 
-    def _stop(self, index: int, solution: Solution) -> str:
+    def _held_out(self, done: list[Solution]) -> HeldOut | None:
+        """The held-out rows that may stop the path, having seen what was resumed."""
+        if self.options.stop_validation is None:
+            return None
+        held = HeldOut(*self.options.stop_validation, self.problem.loss, self.problem.n_outputs)
+        for solution in done:
+            held.see(solution)
+        return held
+
+    def _stop(self, index: int, solution: Solution, held: HeldOut | None) -> str:
         options = self.options
         if options.callback is not None and options.callback(index, solution):
             return "the callback asked to stop"
@@ -240,6 +257,10 @@ class PathFit:
             return "the time limit came first"
         if options.stop_on_failure and not solution.status.ok:
             return f"λ={solution.lambda_:.4g} did not converge: {solution.status.name}"
+        if held is not None:
+            held.see(solution)
+            if held.idle >= options.stop_patience:
+                return f"the validation loss has not fallen for {held.idle} λ's"
         if options.stop_features is not None and solution.features_per_class > options.stop_features:
             return f"more than {options.stop_features:g} features per class"
         if options.stop_deviance is not None:

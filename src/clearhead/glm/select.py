@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from clearhead.core.errors import DataError, SettingError
 from clearhead.core.rows import Rows, as_rows
 from clearhead.glm.metrics import score, standard_error
-from clearhead.glm.solution import RegularizationPath, Solution
+from clearhead.glm.solution import RegularizationPath, Solution, Status
 
 __all__ = ["Selection", "accuracy_at", "decisions", "information_criterion", "select"]
 
@@ -88,10 +88,38 @@ def information_criterion(path: RegularizationPath, n: int, *, gamma: float = 0.
 
 
 def accuracy_at(
-    path: RegularizationPath, X_val: Any, y_val: Any, targets: Sequence[float] = (5, 10, 15, 20, 25, 30)
+    path: RegularizationPath,
+    X_val: Any,
+    y_val: Any,
+    targets: Sequence[float] = (5, 10, 15, 20, 25, 30),
+    *,
+    exact: bool = False,
 ) -> dict[float, float]:
-    """Validation accuracy of the densest head with at most each number of weights a class (accuracy at NEC)."""
-    return {t: (chosen := select(path, X_val, y_val, rule="target", target=t)).scores[chosen.index] for t in targets}
+    """Validation accuracy of the densest head with at most each number of weights a class (accuracy at NEC).
+
+    ``exact``: of heads with exactly round(number × classes) weights: the sparsest head that has so many, of which the
+    largest by magnitude are kept and not refitted, as those who report concept bottlenecks do.
+    """
+    if not exact:
+        chosen = {t: select(path, X_val, y_val, rule="target", target=t) for t in targets}
+        return {t: found.scores[found.index] for t, found in chosen.items()}
+    labels = torch.as_tensor(y_val if isinstance(y_val, Tensor) else np.asarray(y_val)).cpu()
+    pruned = RegularizationPath([_pruned(path, t) for t in targets])
+    Z = decisions(pruned, X_val)
+    return {t: score("accuracy", path[0].loss, Z[:, i], labels) for i, t in enumerate(targets)}
+
+
+def _pruned(path: RegularizationPath, target: float) -> Solution:
+    """The sparsest head with enough weights, reduced to exactly ``target`` a class on average."""
+    count = round(target * path[0].coef.shape[1])
+    enough = [s for s in path if s.nonzeros >= count]
+    if not enough:
+        raise SettingError("no head of the path is that dense", got=target, fix="lower the target or lambda_min_ratio")
+    source = min(enough, key=lambda s: s.nonzeros)
+    kept = source.coef.abs().flatten().argsort(descending=True, stable=True)[:count]
+    coef = torch.zeros_like(source.coef).flatten()
+    coef[kept] = source.coef.flatten()[kept]
+    return replace(source, coef=coef.view_as(source.coef), status=Status.Uncertified, gap=math.inf, kkt=math.inf)
 
 
 def _fitted_rows(path: RegularizationPath) -> int:
