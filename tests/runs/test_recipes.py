@@ -167,7 +167,7 @@ def test_the_solver(name: str, tmp_path: Path) -> None:
     """CIFAR-10's binary files with ten grey levels."""
     draw, home = np.random.default_rng(0), tmp_path / "cifar-10-batches-bin"
     home.mkdir()
-    for file, n in (("data_batch_1.bin", 200), ("test_batch.bin", 50)):
+    for file, n in (("data_batch_1.bin", 100), ("test_batch.bin", 30)):
         labels = np.arange(n)[:, None] % 10
         pixels = np.clip(draw.normal(25 * labels, 20, (n, 3072)), 0, 255)
         np.hstack([labels, pixels]).astype(np.uint8).tofile(home / file)
