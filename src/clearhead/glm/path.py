@@ -214,9 +214,7 @@ class PathFit:
             done.append(solution)
             progress.advance(1, _note(solution, time.monotonic() - began))
             if grid[index] == 0 and separates(self.problem, solution):
-                warnings.warn(
-                    "the classes separate: λ = 0 has no optimum, its weights grow without end", stacklevel=3
-                )
+                warnings.warn("the classes separate: λ = 0 has no optimum, its weights grow without end", stacklevel=3)
             stopped = distributed.share(self._stop(index, solution, held))
             if stopped:
                 break
