@@ -30,7 +30,7 @@ def expected_failures(estimator: object) -> dict[str, str]:
     if not isinstance(estimator, ElasticNetPathClassifierCV):
         return {}
     reason = "repeated rows and weights agree to 1e-6 of the weights, which the check wants to 1e-7"
-    return {"check_sample_weight_equivalence_on_dense_data": reason}
+    return {f"check_sample_weight_equivalence_on_{form}_data": reason for form in ("dense", "sparse")}
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
