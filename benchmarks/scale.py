@@ -188,10 +188,10 @@ def memory(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def _block_reads(table: FeatureTable) -> float:
-    """Seconds to read every block of the table once, touching every page."""
+    """Seconds to read every block of the table once, every byte of it."""
     began = time.perf_counter()
     for _, block in table.blocks():
-        np.add.reduce(block.numpy().view(np.uint8)[:, ::2048], axis=None)
+        np.add.reduce(block.numpy().view(np.uint16), axis=None)
     return time.perf_counter() - began
 
 
