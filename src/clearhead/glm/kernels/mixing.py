@@ -13,7 +13,7 @@ __all__ = ["ascend"]
 TURNS = 8  # evaluations of a line search
 
 
-def _size(v: Any, j: int, nonnegative: bool) -> float:
+def _size(v: Any, j: int, nonnegative: bool) -> Any:
     total = 0.0
     for c in range(v.shape[1]):
         if not nonnegative or v[j, c] > 0:
