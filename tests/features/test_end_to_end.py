@@ -102,11 +102,11 @@ def sst(folder):
 def jigsaw(folder):
     names = "toxic,severe_toxic,obscene,threat,insult,identity_hate"
     random = np.random.default_rng(0)
-    rows = [(i, sentences(i % 2, 1, i)[0], [i % 2, *random.integers(0, 2, 5)]) for i in range(160)]
-    train = [f"{i},{text},{','.join(map(str, y))}" for i, text, y in rows[:100]]
+    rows = [(i, sentences(i % 2, 1, i)[0], [i % 2, *random.integers(0, 2, 5)]) for i in range(260)]
+    train = [f"{i},{text},{','.join(map(str, y))}" for i, text, y in rows[:200]]
     (folder / "train.csv").write_text(f"id,comment_text,{names}\n" + "\n".join(train) + "\n")
-    (folder / "test.csv").write_text("id,comment_text\n" + "".join(f"{i},{text}\n" for i, text, _ in rows[100:]))
-    scored = [f"{i},{','.join(map(str, y if i % 5 else [-1] * 6))}" for i, _, y in rows[100:]]
+    (folder / "test.csv").write_text("id,comment_text\n" + "".join(f"{i},{text}\n" for i, text, _ in rows[200:]))
+    scored = [f"{i},{','.join(map(str, y if i % 5 else [-1] * 6))}" for i, _, y in rows[200:]]
     (folder / "test_labels.csv").write_text(f"id,{names}\n" + "\n".join(scored) + "\n")
     return str(folder)
 

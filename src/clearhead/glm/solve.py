@@ -20,7 +20,7 @@ from clearhead.glm.solvers.base import Solver
 
 __all__ = ["Limits", "solve"]
 
-PATIENCE = 15  # certificates without progress before a solve counts as stalled
+PATIENCE = 30  # certificates without progress before a solve counts as stalled
 
 
 @dataclass(frozen=True)

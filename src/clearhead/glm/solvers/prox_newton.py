@@ -127,7 +127,9 @@ class ProxNewton(Solver):
         ahead = self.penalty.value(point.coef + delta, self.lambda_)
         here = self.penalty.value(point.coef, self.lambda_)
         decrease = -float((point.slope * delta).sum()) + ahead - here
-        size, slack = 1.0, torch.finfo(self.problem.dtype).eps * abs(point.objective)
+        # In float64 the objective itself is known to some sixteen roundings of its sum, no better.
+        rounding = max(torch.finfo(self.problem.dtype).eps, 16 * torch.finfo(torch.float64).eps)
+        size, slack = 1.0, rounding * abs(point.objective)
         for _ in range(25):
             coef, logits = point.coef + size * delta, point.logits + size * direction
             intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2)
