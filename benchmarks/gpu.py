@@ -24,8 +24,9 @@ from clearhead.core.artifacts import write_json
 from clearhead.glm import Multinomial, SolveOptions, fit_path
 from clearhead.glm.problem import Problem
 from clearhead.runs.measuring import measure
-from clearhead.runs.plan import Job, plan
+from clearhead.runs.plan import plan
 from clearhead.runs.roofline import Roofline
+from clearhead.runs.workload import Job
 
 HOME = Path(__file__).resolve().parents[1] / "runs" / "bench"
 INPUTS = 256  # dimensions of the clustered inputs

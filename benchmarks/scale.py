@@ -49,7 +49,8 @@ from clearhead.glm.designs import StreamedDesign
 from clearhead.glm.problem import Problem
 from clearhead.glm.solvers import prox_newton
 from clearhead.runs.measuring import measure
-from clearhead.runs.plan import Job, formula_values, plan
+from clearhead.runs.plan import plan
+from clearhead.runs.workload import Job, formula_values
 from solver import FEATURES, features, synthetic
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -312,7 +313,7 @@ PATHS = (
 
 
 def steps(_a: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Poisson regression of a λ's steps; least squares on the logit of its working set's share (`runs.plan`)."""
+    """Poisson regression of a λ's steps; least squares on the logit of its working set's share (`runs.workload`)."""
     from sklearn.linear_model import LinearRegression, PoissonRegressor
 
     values: list[tuple[float, ...]] = []

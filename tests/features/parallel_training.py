@@ -12,7 +12,7 @@ from torch import nn
 
 from clearhead.core import distributed
 from clearhead.core.progress import Silent
-from clearhead.features.training import Recipe, train, training_group
+from clearhead.features.training import Recipe, train
 
 
 class StopError(Exception):
@@ -52,7 +52,7 @@ def threads_of_groups() -> int:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    with training_group():
+    with distributed.group():
         made = {"even": curve(30), "uneven": curve(15)}
         try:
             curve(15, folder / "checkpoint.pt", stop=True)

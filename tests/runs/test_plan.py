@@ -8,8 +8,9 @@ import json
 import pytest
 
 from clearhead.core.errors import SettingError
-from clearhead.runs.plan import Job, plan, steps_at, working_share
+from clearhead.runs.plan import plan
 from clearhead.runs.roofline import Rate, Roofline, data_sheet
+from clearhead.runs.workload import Job, steps_at, working_share
 
 H200 = data_sheet("H200")
 # One unit of each kernel takes a nanosecond for every output.

@@ -30,9 +30,9 @@ def plan(
 ) -> None:
     """Memory, reads, traffic and time of a fit, from this machine's measured speeds or a device's data sheet."""
     from clearhead.core.memory import parse_bytes
-    from clearhead.runs.plan import Job
     from clearhead.runs.plan import plan as planned
     from clearhead.runs.roofline import cache_folder, chosen
+    from clearhead.runs.workload import Job
 
     job = Job(
         n=int(n),

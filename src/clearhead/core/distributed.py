@@ -40,10 +40,16 @@ def world_size() -> int:
 
 @contextlib.contextmanager
 def group() -> Iterator[None]:
-    """Join the processes that torchrun started (``WORLD_SIZE`` > 1): gloo between CPUs, NCCL between GPUs."""
+    """Join the processes that torchrun started (``WORLD_SIZE`` > 1): gloo between CPUs, NCCL between GPUs.
+
+    Some of torch's modules, imported while a group exists, hold it for ever as a default argument: its thread then
+    outlives the interpreter and may abort the process at its end. So they are imported before.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or _active():
         yield
         return
+    import torch._dynamo
+
     if torch.cuda.is_available():
         torch.cuda.set_device(local_device("cuda"))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"

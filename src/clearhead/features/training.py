@@ -22,7 +22,7 @@ from clearhead.features.attack import PGD, perturb
 from clearhead.features.memory import channels_last
 from clearhead.features.weights import read_checkpoint
 
-__all__ = ["RECIPES", "Epoch", "Recipe", "Score", "evaluate", "train", "training_group"]
+__all__ = ["RECIPES", "Epoch", "Recipe", "Score", "evaluate", "train"]
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,6 @@ class Score:
     attacked: dict[str, float] = field(default_factory=dict)
 
 
-@contextlib.contextmanager
-def training_group() -> Iterator[None]:
-    """Join the processes that torchrun started, to `train` in all of them; alone it does nothing.
-
-    Some of torch's modules, imported while a group exists, hold it for ever as a default argument: its thread then
-    outlives the interpreter and may abort the process at its end. So they are imported before.
-    """
-    import torch._dynamo  # noqa: F401
-
-    with distributed.group():
-        yield
-
-
 def train(
     model: nn.Module,
     images: Tensor,
@@ -113,8 +100,8 @@ def train(
 
     ``checkpoint`` is written after every epoch and read at the start if the recipe and the data are the same; a stopped
     run that is resumed ends with the same weights as one that was not (on one device type). Under ``torchrun``, within
-    `training_group`, every process takes its share of each batch. Raises `NotConvergedError` if the loss stops being
-    finite.
+    `core.distributed.group`, every process takes its share of each batch. Raises `NotConvergedError` if the loss stops
+    being finite.
     """
     model.to(device).train()
     channels_last(model, pixels(images[:1]).to(device))

@@ -12,7 +12,7 @@ from clearhead.core.progress import Silent
 from clearhead.glm.lockstep import Lockstep, at_once
 from clearhead.glm.losses import Binomial, Loss
 from clearhead.glm.options import SolveOptions
-from clearhead.glm.path import PathFit, lambda_grid
+from clearhead.glm.path_fit import PathFit, given_lambdas, lambda_grid
 from clearhead.glm.penalties import ElasticNet, Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.solution import RegularizationPath
@@ -81,8 +81,8 @@ def fit_paths(
             problem = _column(whole, c, together)
             chosen = teacher.taught(problem) if kind is ProxNewton else kind(problem, penalty, seed)
             path, given = PathFit(problem, penalty, chosen, tol, each[c]), grids[c]
-            grid = list(given) if given else lambda_grid(path.lambda_max(), n_lambdas, lambda_min_ratio)
-            return path.path(sorted(grid, reverse=True), Silent())
+            grid = given_lambdas(given) if given else lambda_grid(path.lambda_max(), n_lambdas, lambda_min_ratio)
+            return path.path(grid, Silent())
 
         return run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from clearhead.core.finding import Finding
 from clearhead.core.scaling import Standardizer
 from clearhead.debug import label_head
 from clearhead.features.split import balanced
+from clearhead.features.table import View
 from clearhead.glm.solution import RegularizationPath
 from clearhead.head import SparseHead
 from clearhead.runs import fitting
@@ -60,7 +61,7 @@ class Task:
         """Whether the head that is judged is the network's own."""
         return next(iter(self.heads)) == NETWORK
 
-    def part(self, run: Run, name: str) -> tuple[Any, Tensor]:
+    def part(self, run: Run, name: str) -> tuple[View, Tensor]:
         """(features, labels) of one part's rows."""
         rows = self.rows[name]
         return run.table.view(rows), self.labels[rows]

@@ -13,13 +13,12 @@ from clearhead import explain as E
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Finding
 from clearhead.core.seeds import torch_generator
-from clearhead.debug import label_head
-from clearhead.features.split import balanced
 from clearhead.features.table import View
 from clearhead.head import SparseHead
 from clearhead.runs import fitting, sources
 from clearhead.runs.recipes.experiment import Experiment, Options
 from clearhead.runs.run import Run
+from clearhead.runs.tasks import Task, tasks
 
 __all__ = ["Job"]
 
@@ -46,28 +45,27 @@ class Job:
         return merged[0]
 
     @cached_property
+    def task(self) -> Task:
+        """The question as the run's analyses ask it."""
+        return tasks(self.run)[self.number or 0]
+
+    @property
     def heads(self) -> dict[str, SparseHead]:
         """The heads that answer the question, "dense" and "sparse"."""
-        both = {"dense": self.run.dense, "sparse": self.run.head}
-        return both if self.number is None else {name: label_head(head, self.number) for name, head in both.items()}
+        return {name: self.task.heads[name] for name in ("dense", "sparse")}
 
-    @cached_property
+    @property
     def labels(self) -> Tensor:
         """(n,) class of every row of the table."""
-        labels = fitting.labels_of(self.run)
-        return labels if self.number is None else labels[:, self.number]
+        return self.task.labels
 
     def rows(self, part: str) -> Tensor:
         """Rows of a part; a two-class test as section C.1 balances it, where the world does so."""
-        rows: Tensor = getattr(self.run.split, part)
-        if part == "test" and self.run.config.data.balance_test and self.heads["sparse"].n_classes == 2:
-            return balanced(self.labels, rows, seed=self.run.config.data.seed)
-        return rows
+        return self.task.rows[part]
 
     def part(self, part: str) -> tuple[View, Tensor]:
         """(features, labels) of a part's rows."""
-        rows = self.rows(part)
-        return self.run.table.view(rows), self.labels[rows]
+        return self.task.part(self.run, part)
 
     def classes(self, number: int, start: int = 0) -> list[int]:
         """Classes to show: those the user names, or random ones, the same for every run of the experiment."""
@@ -89,7 +87,7 @@ class Job:
             dense=self.heads["dense"],
             backbone=sources.same_backbone(run),
             examples=examples if len(numbers) == len(examples) else examples.subset(numbers),
-            path=run.paths[self.number or 0],
+            path=self.task.path,
             shown=torch.cat([run.split.val, run.split.test]).sort().values,
         )
 
