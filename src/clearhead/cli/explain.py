@@ -23,6 +23,13 @@ def explain(
     masks: Annotated[int, Parameter(help="Masks a picture or sentence.")] = 1000,
     sentences: Annotated[int | None, Parameter(help="Explain at most so many sentences. [default: all]")] = None,
     steps: Annotated[int, Parameter(help="Steps of gradient ascent for a synthesised picture.")] = 256,
+    direction: Annotated[
+        str, Parameter(help="Of the pictures: weight (the sign of the largest weight), positive, negative, both.")
+    ] = "weight",
+    redact: Annotated[Path | None, Parameter(help="File of words that clouds and tables do not spell out.")] = None,
+    describe: Annotated[
+        str | None, Parameter(help="path.py:function that names a feature from its examples and words.")
+    ] = None,
     model: Annotated[str | None, Parameter(help="The network, where the run does not name it.")] = None,
     dry_run: Annotated[bool, Parameter(negative="", help="Say what it would cost, and stop.")] = False,
     output: Output | None = None,
@@ -34,7 +41,7 @@ def explain(
     output = output or Output()
     which = features if features in ("used", "all", "leading") else [int(j) for j in features.split(",")]
     kinds = [kind.strip() for kind in only.split(",") if kind.strip()]
-    settings = ExplainSettings(which, kinds, masks, sentences, steps, model)
+    settings = ExplainSettings(which, kinds, masks, sentences, steps, direction, redact, describe, model)
     job = Run(run, progress=output.progress())
     if dry_run:
         found = costs(job, settings)

@@ -122,7 +122,8 @@ class ImageExplainer:
         if row in self.masks:
             return torch.from_numpy(contiguous(np.asarray(self.masks[row])))
         array = picture.permute(1, 2, 0).numpy().astype(np.float64)
-        return torch.from_numpy(segment(array, self.options.segments))
+        cache = self.shelf.run / "findings" / "media" / "segments"  # of use to every number of masks
+        return torch.from_numpy(segment(array, self.options.segments, cache=cache))
 
     def deleted(
         self, row: int, picture: Tensor, explained: ExplainedImage, wanted: Sequence[Direction]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clearhead.core.artifacts import content_key, read_json, write_json
-from clearhead.core.errors import DataError
+from clearhead.core.errors import DataError, InputError
 from clearhead.core.finding import Finding, Table
 from clearhead.core.progress import Progress, Silent
 from clearhead.explain.selection import exemplar_rows
@@ -97,13 +97,24 @@ def _described(
     path = shelf.path(f"{feature}.json")
     if not path.is_file():
         shown = [] if subject.examples is None else [subject.examples[row] for row in rows]
-        answer = describe(Evidence(feature, sign, shown, words))
+        answer = _answer(describe, Evidence(feature, sign, shown, words))
         if not isinstance(answer, str) or not answer.strip():
             raise DataError(
                 f"the description of feature {feature} is not a text", got=repr(answer)[:80], expected="a string"
             )
         write_json(path, {"name": answer.strip(), "generated": True, "key": content_key(rows, words)})
     return str(read_json(path)["name"])
+
+
+def _answer(describe: Describe, evidence: Evidence) -> object:
+    try:
+        return describe(evidence)
+    except Exception as error:
+        raise InputError(
+            f"describing feature {evidence.feature} raised {type(error).__name__}",
+            got=error,
+            fix="mend the function and call again: the descriptions made so far are kept",
+        ) from error
 
 
 def _words(findings: Sequence[Finding], feature: int, sign: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from clearhead.core.artifacts import atomic_path
 from clearhead.core.errors import DataError, MissingExtraError
 
-__all__ = ["CloudOptions", "draw_cloud", "redacted"]
+__all__ = ["CloudOptions", "draw_cloud", "listed_in", "redacted"]
 
 # Blue raises, orange lowers; both are at least 4.5:1 on white and apart for every kind of colour vision.
 COLOURS = {1: "#0b5394", -1: "#a84300"}
@@ -35,6 +35,16 @@ def redacted(word: str, redact: Callable[[str], bool] | None) -> str:
     'b······'
     """
     return word[0] + "·" * (len(word) - 1) if redact is not None and redact(word) else word
+
+
+def listed_in(path: Path) -> Callable[[str], bool]:
+    """Whether a word stands in a file of one word a line, whatever its case: for `CloudOptions.redact`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a readable list of words", got=error, expected="one word a line") from error
+    hidden = {word.strip().casefold() for word in text.splitlines()}
+    return lambda word: word.casefold() in hidden
 
 
 def draw_cloud(path: Path, weights: Mapping[str, float], sign: int, options: CloudOptions | None = None) -> None:

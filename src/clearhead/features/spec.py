@@ -13,7 +13,7 @@ from typing import Any
 from clearhead.core.artifacts import file_hash
 from clearhead.core.errors import ClearheadError, InputError, MissingExtraError, SettingError
 
-__all__ = ["call_function", "hub_name", "require"]
+__all__ = ["call_function", "find_function", "hub_name", "require"]
 
 _EXTRAS = {"timm": "timm", "torchvision": "vision", "transformers": "hf", "datasets": "hf"}
 
@@ -29,6 +29,15 @@ def call_function(spec: str) -> tuple[Any, str]:
 
     Only ever called with what the user wrote on the command line or in Python: this executes the file.
     """
+    function, source = find_function(spec)
+    return _call(function, spec), source
+
+
+def find_function(spec: str) -> tuple[Callable[..., Any], str]:
+    """The function that ``path.py:function`` or ``package.module:function`` names, and a hash of its source file.
+
+    Executes the file, and so is for the user's own words only.
+    """
     place, colon, name = spec.rpartition(":")
     if not colon or not place or not name.isidentifier():
         raise SettingError(f"{spec!r} names nothing to load", expected="path.py:function or package.module:function")
@@ -37,7 +46,7 @@ def call_function(spec: str) -> tuple[Any, str]:
     if not callable(function):
         names = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_"))
         raise SettingError(f"{place} has no function {name!r}", got=names or "no functions")
-    return _call(function, spec), source
+    return function, source
 
 
 def _call(function: Callable[[], Any], spec: str) -> Any:

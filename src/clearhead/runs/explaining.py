@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,8 +12,10 @@ import torch
 from clearhead import explain as E
 from clearhead.core.errors import SettingError
 from clearhead.core.finding import Finding
+from clearhead.explain.wordcloud import listed_in
 from clearhead.features.backbone import Backbone
 from clearhead.features.examples import Examples
+from clearhead.features.spec import find_function
 from clearhead.runs import sources
 
 if TYPE_CHECKING:
@@ -32,6 +35,9 @@ class ExplainSettings:
     masks : masks a picture or a sentence (LIME's N).
     sentences : explain at most so many sentences; None for all that may be shown.
     steps : steps of gradient ascent for a synthesised picture.
+    direction : "weight" (the sign of a feature's largest weight), "positive", "negative" or "both".
+    redact : file with words, one a line, that clouds and tables show as their first letter and dots.
+    describe : function (``path.py:function``) from `explain.Evidence` to a text, for features without a name.
     model : the network, where the run does not name it.
     """
 
@@ -40,6 +46,9 @@ class ExplainSettings:
     masks: int = 1000
     sentences: int | None = None
     steps: int = 256
+    direction: str = "weight"
+    redact: Path | None = None
+    describe: str | None = None
     model: str | None = None
 
 
@@ -73,6 +82,8 @@ def _kinds(run: Run, settings: ExplainSettings) -> list[str]:
     }.get(run.table.kind, ["profile", "ordering"])
     if len(run.paths) > 1:
         fitting.remove("ordering")  # many labels have one path each: there is no one order
+    if settings.describe is not None:
+        fitting.append("names")
     wrong = [kind for kind in settings.only if kind not in fitting]
     if wrong:
         raise SettingError(
@@ -107,15 +118,26 @@ def _network(run: Run, settings: ExplainSettings) -> tuple[Backbone | None, Exam
 
 
 def _visualize_options(settings: ExplainSettings) -> E.VisualizeOptions:
-    return E.VisualizeOptions(ascent=E.AscentOptions(steps=settings.steps))
+    return E.VisualizeOptions(direction=settings.direction, ascent=E.AscentOptions(steps=settings.steps))
 
 
 def _superpixels_options(settings: ExplainSettings) -> E.SuperpixelsOptions:
-    return E.SuperpixelsOptions(lime=E.LimeOptions(samples=settings.masks))
+    return E.SuperpixelsOptions(direction=settings.direction, lime=E.LimeOptions(samples=settings.masks))
 
 
 def _words_options(settings: ExplainSettings) -> E.WordsOptions:
-    return E.WordsOptions(lime=E.LimeOptions(samples=settings.masks, bootstrap=0), sentences=settings.sentences)
+    clouds = E.CloudOptions(redact=None if settings.redact is None else listed_in(settings.redact))
+    lime = E.LimeOptions(samples=settings.masks, bootstrap=0)
+    return E.WordsOptions(lime=lime, sentences=settings.sentences, clouds=clouds)
+
+
+def _names(
+    subject: E.Subject, features: list[int], run: Run, settings: ExplainSettings, made: Sequence[Finding]
+) -> Finding:
+    """What the user's function calls the features that have no name; it may see the words found before."""
+    describe, source = (None, "") if settings.describe is None else find_function(settings.describe)
+    describer = f"{settings.describe} ({source[:12]})"
+    return E.names(subject, features, run.folder, describe, run.progress, findings=made, describer=describer)
 
 
 Explainer = Callable[[E.Subject, list[int], Any, ExplainSettings, list[Finding]], Finding]
@@ -126,5 +148,6 @@ KINDS: dict[str, Explainer] = {
     "superpixels": lambda s, f, run, o, made: E.superpixels(s, f, run.folder, _superpixels_options(o), run.progress),
     "words": lambda s, f, run, o, made: E.words(s, f, run.folder, _words_options(o), run.progress),
     "ordering": lambda s, f, run, o, made: E.ordering(s, None, run.folder, None, run.progress, findings=made),
+    "names": _names,
     "panels": lambda s, f, run, o, made: E.panels(s, f, run.folder, None, run.progress, findings=made),
 }

@@ -13,6 +13,7 @@ from clearhead import explain as E
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Finding
 from clearhead.core.seeds import torch_generator
+from clearhead.explain.wordcloud import listed_in
 from clearhead.features.table import View
 from clearhead.head import SparseHead
 from clearhead.runs import fitting, sources
@@ -111,8 +112,7 @@ class Job:
         )
         if self.options.redact is None:
             return options
-        hidden = {word.strip().lower() for word in self.options.redact.read_text(encoding="utf-8").splitlines()}
-        return replace(options, clouds=E.CloudOptions(redact=lambda word: word.lower() in hidden))
+        return replace(options, clouds=E.CloudOptions(redact=listed_in(self.options.redact)))
 
 
 def _members(name: str) -> list[str]:

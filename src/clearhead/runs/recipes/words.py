@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clearhead import explain as E
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Finding
@@ -16,11 +18,12 @@ FEATURES = 5
 def make_words(job: Job) -> list[Finding]:
     """Clouds of the top five features of either head (Figs 16, 26, 27), and which of their words name groups."""
     options = E.PanelsOptions(classes=(job.heads["sparse"].n_classes - 1,), features=FEATURES)
-    words, *_ = job.explained([entry.feature for entry in E.panel_choice(job.subject, options)])
+    features = [entry.feature for entry in E.panel_choice(job.subject, options)]
+    words, *_ = job.explained(features)
     shown = E.panels(job.subject, None, job.run.folder, options, findings=[words])
     found = [_with(shown, words)]
     if job.experiment.about.get("bias"):
-        bias = bias_words(job.heads, clouds(words), features=FEATURES)
+        bias = bias_words(job.heads, _clouds(job, features), features=FEATURES)
         shares = {"bias": bias.tables["words"]}
         found.append(Finding("bias_shares", bias.title, bias.sentence, bias.numbers, shares, bias.caveats))
     return found
@@ -39,7 +42,7 @@ def make_vocabulary(job: Job) -> list[Finding]:
 
 def make_substitutions(job: Job, most: int = 500) -> list[Finding]:
     """Algorithm 3 on test sentences, with the clouds of Algorithm 2, for both heads."""
-    words, *_ = job.explained(_top(job))
+    words = _clouds(job, _top(job))
     backbone, texts = job.subject.backbone, job.run.table.texts
     if backbone is None or texts is None:
         raise DataError("sentences are needed to replace words in")
@@ -49,7 +52,7 @@ def make_substitutions(job: Job, most: int = 500) -> list[Finding]:
     def encode(batch: list[str]) -> object:
         return backbone.features(backbone.preprocess(batch)).cpu()
 
-    return [counterfactual_text(job.heads, sentences, clouds(words), encode, options)]  # type: ignore[arg-type]
+    return [counterfactual_text(job.heads, sentences, words, encode, options)]  # type: ignore[arg-type]
 
 
 def _top(job: Job) -> list[int]:
@@ -58,10 +61,11 @@ def _top(job: Job) -> list[int]:
     return [j for head in job.heads.values() for j, _ in head.top_features(c, FEATURES)]
 
 
-def clouds(words: Finding) -> dict[int, dict[str, list[str]]]:
-    """Feature → its raising and lowering words, strongest first."""
+def _clouds(job: Job, features: list[int]) -> dict[int, dict[str, list[str]]]:
+    """Feature → its raising and lowering words, strongest first, as they are: a redacted word is in no sentence."""
+    options = replace(job.words_options, clouds=None, checked=0)
     found: dict[int, dict[str, list[str]]] = {}
-    for row in words.tables["words"].rows():
+    for row in E.words(job.subject, features, job.run.folder, options, job.run.progress).tables["words"].rows():
         side = "positive" if row["sign"] > 0 else "negative"
         found.setdefault(row["feature"], {"positive": [], "negative": []})[side].append(row["word"])
     return found
