@@ -84,6 +84,7 @@ def finish(work: Work, writer: TableWriter, notes: dict[str, Any]) -> None:
         "batch_size": work.batch_size,
         "shard_rows": work.shard_rows,
         "stored": dtype_name(writer.dtype),
+        "computed": work.options.amp or "float32",
     }
     about = About(
         kind=examples.kind,

@@ -19,8 +19,8 @@ from clearhead.features.assemble import finish, write_shard
 from clearhead.features.backbone import Backbone
 from clearhead.features.batches import Batch, ahead, load_batch, ordered
 from clearhead.features.examples import Examples
+from clearhead.features.forward import default_batch_size, forward_pass
 from clearhead.features.job import ExtractOptions, Work
-from clearhead.features.memory import channels_last, freed_memory_kept
 from clearhead.features.table import FeatureTable
 from clearhead.features.vision import fastest
 from clearhead.features.writer import (
@@ -66,12 +66,14 @@ def extract(
         backbone.model.to(device)
     stored, folder = resolve_dtype(dtype), Path(folder)
     rows = shard_rows or default_shard_rows(len(examples), backbone.n_features, stored.itemsize)
-    job = content_key(backbone.key, examples.key, examples.labels, examples.class_names, dtype, rows, skip_unreadable)
+    options = options or ExtractOptions()
+    made_by = (dtype, rows, skip_unreadable, *([] if options.amp is None else [options.amp]))
+    job = content_key(backbone.key, examples.key, examples.labels, examples.class_names, *made_by)
     if _is_done(folder, job):
         return FeatureTable.open(folder)
-    batch_size = batch_size or (16 if backbone.device.type == "cpu" else 256)
-    work = Work(backbone, examples, folder, batch_size, rows, skip_unreadable, options or ExtractOptions())
-    with claims.joined_job(folder, job), freed_memory_kept():
+    batch_size = batch_size or default_batch_size(backbone)
+    with claims.joined_job(folder, job), forward_pass(backbone, options) as forward:
+        work = Work(backbone, examples, folder, batch_size, rows, skip_unreadable, options, forward)
         _run_all(work, job, stored, progress or Silent())
     return FeatureTable.open(folder)
 
@@ -121,12 +123,11 @@ def _write_shards(work: Work, writer: TableWriter, missing: list[int], progress:
     made = ahead(
         lambda task: load_batch(examples, task[1], preprocess, work.skip_unreadable), tasks, work.options.workers
     )
-    network = _network(work)
     parts: list[tuple[Batch, Tensor, Tensor | None]] = []
     try:
         for (number, _, last), batch in made:
             if batch.rows:
-                parts.append((batch, *network(batch.inputs)))
+                parts.append((batch, *work.forward(batch.inputs)))
             progress.advance(len(batch.rows) + len(batch.skipped))
             if last:
                 write_shard(work, writer, number, parts)
@@ -153,23 +154,3 @@ def _tasks(
         starts = range(0, len(rows), work.batch_size)
         for start in starts:
             yield number, rows[start : start + work.batch_size], start == starts[-1]
-
-
-def _network(work: Work) -> Any:
-    backbone, options = work.backbone, work.options
-    fast: bool | None = None if options.channels_last else False
-    if options.compile:
-        backbone.model.compile()
-    amp = None if options.amp is None else resolve_dtype(options.amp)
-
-    def run(inputs: Any) -> tuple[Tensor, Tensor | None]:
-        nonlocal fast
-        if isinstance(inputs, Tensor) and inputs.ndim == 4:
-            fast = channels_last(backbone.model, inputs[:1].to(backbone.device)) if fast is None else fast
-            inputs = inputs.contiguous(memory_format=torch.channels_last if fast else torch.contiguous_format)
-        casting = torch.autocast(backbone.device.type, amp) if amp is not None else contextlib.nullcontext()
-        with torch.inference_mode(), casting:
-            features, logits = backbone.features_and_logits(inputs)
-        return features, logits
-
-    return run

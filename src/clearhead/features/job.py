@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from clearhead.features.backbone import Backbone
 from clearhead.features.classes import Alignment, align
@@ -14,7 +18,7 @@ __all__ = ["ExtractOptions", "Work"]
 
 @dataclass(frozen=True)
 class ExtractOptions:
-    """How the work is done; none of it changes what the table means.
+    """How the work is done; only ``amp`` changes the numbers, and enters the table's key and manifest.
 
     ``workers`` threads read and preprocess ahead of the network; ``amp`` computes in half precision ("float16" or
     "bfloat16", for accelerators); ``channels_last`` lays images out for fast convolutions, where the network allows it;
@@ -31,7 +35,8 @@ class ExtractOptions:
 
 @dataclass
 class Work:
-    """A network, its examples, where the table goes, and how the rows are cut into shards and batches."""
+    """A network, its examples, where the table goes, how the rows are cut into shards and batches, and the network's
+    ``forward`` pass: inputs → (features, logits or None)."""
 
     backbone: Backbone
     examples: Examples
@@ -40,6 +45,7 @@ class Work:
     shard_rows: int
     skip_unreadable: bool
     options: ExtractOptions
+    forward: Callable[[Any], tuple[Tensor, Tensor | None]]
     alignment: Alignment = field(init=False)
 
     def __post_init__(self) -> None:

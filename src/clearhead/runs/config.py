@@ -31,6 +31,9 @@ class ModelSettings:
     head_layer : module that is the dense head, if it is not found by itself.
     batch_size : rows a forward pass; what suits the device if not given.
     feature_dtype : type in which features are stored; the stored, rounded values are the data.
+    amp : let the network compute in half precision, float16 or bfloat16, on a GPU.
+    compile : compile the network first; half a minute that a long extraction earns back.
+    workers : threads that read and preprocess ahead of the network.
     """
 
     model: str | None = None
@@ -38,6 +41,9 @@ class ModelSettings:
     head_layer: str | None = None
     batch_size: int | None = None
     feature_dtype: Dtype = "float32"
+    amp: Literal["float16", "bfloat16"] | None = None
+    compile: bool = False
+    workers: int = 1
 
 
 @dataclass(frozen=True)

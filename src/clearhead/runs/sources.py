@@ -19,9 +19,11 @@ from clearhead.features.examples import Examples, join_splits
 from clearhead.features.extract import extract as extract_features
 from clearhead.features.images import SPLIT_NAMES
 from clearhead.features.inputs import load_examples
+from clearhead.features.job import ExtractOptions
 from clearhead.features.rare import merge_rare
 from clearhead.features.split import Split, split_rows
 from clearhead.features.table import FeatureTable, from_file
+from clearhead.runs.config import ModelSettings
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
@@ -68,7 +70,7 @@ def _lines(path: Path | None) -> list[str] | None:
 def _from_network(run: Run) -> None:
     data, settings = examples(run), run.config.model
     network = backbone(run, kind=data.kind)
-    key = content_key(network.key, data.key, settings.feature_dtype, run.config.data.skip_unreadable)
+    key = content_key(network.key, data.key, settings.feature_dtype, run.config.data.skip_unreadable, *_amp(settings))
 
     def work() -> None:
         extract_features(
@@ -79,6 +81,7 @@ def _from_network(run: Run) -> None:
             dtype=settings.feature_dtype,
             progress=run.progress,
             skip_unreadable=run.config.data.skip_unreadable,
+            options=ExtractOptions(workers=settings.workers, amp=settings.amp, compile=settings.compile),
         )
         run.record.note(
             network=network.source or type(network.model).__name__,
@@ -91,11 +94,19 @@ def _from_network(run: Run) -> None:
     run.record.step("extract", key, [run.folder / "features" / "manifest.json"], work)
 
 
+def _amp(settings: ModelSettings) -> list[str]:
+    """Half precision makes other features; without it keys are what they were before there was a choice."""
+    return [] if settings.amp is None else [settings.amp]
+
+
 def estimate(run: Run) -> Finding:
     """The cost of extracting, from a few timed batches."""
     data, settings = examples(run), run.config.model
-    size = {} if settings.batch_size is None else {"batch_size": settings.batch_size}
-    return estimate_extraction(backbone(run, kind=data.kind), data, dtype=settings.feature_dtype, **size)
+    network = backbone(run, kind=data.kind)
+    options = ExtractOptions(workers=settings.workers, amp=settings.amp)
+    return estimate_extraction(
+        network, data, batch_size=settings.batch_size, dtype=settings.feature_dtype, options=options
+    )
 
 
 def backbone(run: Run, model: str | None = None, *, kind: str | None = None) -> Backbone:
