@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -265,6 +268,25 @@ class TestMalice:
         (image_tree / "cat" / "self.png").symlink_to(image_tree / "cat" / "self.png")
         with pytest.raises(DataError, match="leads nowhere"):
             load_examples(image_tree)
+
+    def test_a_pipe_or_a_device_in_place_of_an_image(self, image_tree):
+        os.mkfifo(image_tree / "cat" / "endless.png")
+        with pytest.raises(DataError, match="neither a file nor a folder"):
+            load_examples(image_tree)
+        (image_tree / "cat" / "endless.png").unlink()
+        (image_tree / "dog" / "zero.png").symlink_to("/dev/zero")
+        with pytest.raises(DataError, match="neither a file nor a folder"):
+            load_examples(image_tree)
+
+    @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP", b"iTXt"])
+    def test_an_image_whose_text_unpacks_to_much_more(self, image_tree, kind):
+        path = image_tree / "cat" / "0.png"
+        body = (b"k\0\1\0\0\0" if kind == b"iTXt" else b"k\0\0") + zlib.compress(bytes(200_000_000), 9)
+        chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        raw = path.read_bytes()
+        path.write_bytes(raw[:33] + chunk + raw[33:])
+        with pytest.raises(DataError, match="not a readable image"):
+            list(load_examples(image_tree))
 
     @pytest.mark.parametrize("side", [11_000, 20_000])
     def test_an_image_of_too_many_pixels(self, image_tree, side):

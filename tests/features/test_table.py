@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -230,6 +231,20 @@ class TestFeatureFiles:
     def test_pickled_objects_are_refused(self, tmp_path):
         np.savez(tmp_path / "f.npz", features=np.array([{}, {}], dtype=object))
         with pytest.raises(UntrustedError, match="execute code"):
+            from_file(tmp_path / "f.npz", tmp_path / "t")
+
+    def test_arrays_larger_than_memory_are_refused_before_they_are_read(self, tmp_path, monkeypatch):
+        np.savez_compressed(tmp_path / "f.npz", features=np.zeros((4000, 100)))
+        assert (tmp_path / "f.npz").stat().st_size < 20_000
+        monkeypatch.setattr("clearhead.features.files.os.sysconf", lambda name: 1000)
+        with pytest.raises(UntrustedError, match="do not fit in memory"):
+            from_file(tmp_path / "f.npz", tmp_path / "t")
+
+    def test_an_array_that_claims_more_than_there_is(self, tmp_path):
+        header = "{'descr': '<f8', 'fortran_order': False, 'shape': (900000000000, 1000), }".ljust(117) + chr(10)
+        with zipfile.ZipFile(tmp_path / "f.npz", "w") as archive:
+            archive.writestr("features.npy", b"\x93NUMPY\x01\x00" + b"v\x00" + header.encode())
+        with pytest.raises((UntrustedError, DataError)):
             from_file(tmp_path / "f.npz", tmp_path / "t")
 
     @pytest.mark.parametrize(("name", "raw"), [("f.npz", b"PK\x03\x04junk"), ("f.parquet", b"PAR1"), ("f.csv", b"a")])

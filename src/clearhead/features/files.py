@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def _sort_out(path: Path, arrays: dict[str, Any]) -> dict[str, Any]:
 def _read_npz(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            _must_fit(path, sum(member.file_size for member in archive.zip.infolist()))
             return {name: archive[name] for name in archive.files}
     except ValueError as error:
         if "pickle" in str(error).lower() or "object" in str(error).lower():
@@ -71,8 +73,24 @@ def _read_npz(path: Path) -> dict[str, Any]:
                 fix="save plain numeric or string arrays with numpy.savez",
             ) from error
         raise DataError(f"{path} is not a readable .npz file", got=error) from error
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except MemoryError as error:
+        raise _too_large(path, str(error)) from error
+    except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is not a readable .npz file", got=error, fix="write it again") from error
+
+
+def _must_fit(path: Path, size: int) -> None:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory:
+        raise _too_large(path, f"{size / 1e9:.1f} GB, on a machine with {memory / 1e9:.1f} GB of memory")
+
+
+def _too_large(path: Path, got: str) -> UntrustedError:
+    return UntrustedError(
+        f"the arrays of {path} do not fit in memory; they were not read",
+        got=got,
+        fix="remove it, or if it is your own use a machine with more memory",
+    )
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:

@@ -77,8 +77,10 @@ def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             if real in above:
                 raise DataError(f"{path} is a link to a folder above it", got=real, fix="remove the link")
             yield from _walk(path, (*above, real))
-        else:
+        elif entry.is_file():
             yield path
+        else:  # a pipe never ends, and a device may not
+            raise DataError(f"{path} is neither a file nor a folder", fix="remove it")
 
 
 def _leads_somewhere(link: Path) -> bool:
