@@ -1,4 +1,4 @@
-"""What the three analyses share: prepared answers, the printed rules, agreement, the methods paragraph."""
+"""What the three analyses share: prepared answers, and a finding with the printed rules, agreement and methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearhead.core.errors import DataError
-from clearhead.core.finding import Estimate, Table
+from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.core.seeds import numpy_generator
 from clearhead.study.agreement import krippendorff_alpha
 from clearhead.study.answers import Answer
@@ -24,12 +24,9 @@ FEWEST_CLASSES = 6  # fewer cannot stand for the classes that were not drawn: fi
 __all__ = [
     "FEWEST_CLASSES",
     "Prepared",
-    "agreement",
     "estimate_row",
-    "methods",
     "percent",
     "prepare",
-    "rules_table",
     "sampled_units",
     "table",
 ]
@@ -56,9 +53,26 @@ class Prepared:
         """The random numbers of one use; another use draws others."""
         return numpy_generator(self.seed, *names)
 
-    def settings(self, quality: Quality) -> dict[str, Any]:
-        """The settings of the tasks and a methods paragraph."""
-        return {**self.study.settings, "methods": methods(self, quality)}
+    def finding(
+        self,
+        quality: Quality,
+        title: str,
+        sentence: str,
+        *,
+        numbers: Mapping[str, Any],
+        tables: Mapping[str, Table],
+        caveats: tuple[str, ...],
+    ) -> Finding:
+        """The finding of the study's kind; agreement, every rule and a methods paragraph are added here."""
+        return Finding(
+            kind=f"study_{self.study.kind}",
+            title=title,
+            sentence=sentence,
+            numbers={**numbers, **_agreement(self, quality)},
+            tables={**tables, **_rules_table(self, quality)},
+            caveats=caveats,
+            settings={**self.study.settings, "methods": _methods(self, quality)},
+        )
 
 
 def prepare(
@@ -96,7 +110,30 @@ def sampled_units(classes: Sequence[int], repeats: Sequence[int]) -> NDArray[np.
     return unit
 
 
-def rules_table(prepared: Prepared, quality: Quality) -> dict[str, Table]:
+def estimate_row(estimate: Estimate, wilson: Estimate) -> dict[str, float | int | None]:
+    """A rate as a row of a table: value, n and both intervals; what is undefined is None."""
+    row = {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "wilson_low": wilson.low,
+        "wilson_high": wilson.high,
+    }
+    return {**{k: None if math.isnan(v) else v for k, v in row.items()}, "n": estimate.n}
+
+
+def percent(value: float | None) -> str:
+    """A share as people read it."""
+    return "undefined" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def table(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str] | None = None) -> Table:
+    """A `Table` from one mapping a row, all with the same keys."""
+    names = list(rows[0]) if rows else []
+    return Table({name: [row[name] for row in rows] for name in names}, units or {})
+
+
+def _rules_table(prepared: Prepared, quality: Quality) -> dict[str, Table]:
     """Every rule and hole, as decided, and every count: printed in each analysis."""
     study, rules = prepared.study, prepared.rules
     decided = {
@@ -121,7 +158,7 @@ def rules_table(prepared: Prepared, quality: Quality) -> dict[str, Table]:
     }
 
 
-def agreement(prepared: Prepared, quality: Quality) -> dict[str, float | None]:
+def _agreement(prepared: Prepared, quality: Quality) -> dict[str, float | None]:
     """Krippendorff's alpha of each question, on the answers that passed quality control."""
     found = {}
     for name, ballots in prepared.ballots.items():
@@ -130,24 +167,7 @@ def agreement(prepared: Prepared, quality: Quality) -> dict[str, float | None]:
     return found
 
 
-def estimate_row(estimate: Estimate, wilson: Estimate) -> dict[str, float | int | None]:
-    """A rate as a row of a table: value, n and both intervals; what is undefined is None."""
-    row = {
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "wilson_low": wilson.low,
-        "wilson_high": wilson.high,
-    }
-    return {**{k: None if math.isnan(v) else v for k, v in row.items()}, "n": estimate.n}
-
-
-def percent(value: float | None) -> str:
-    """A share as people read it."""
-    return "undefined" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
-
-
-def methods(prepared: Prepared, quality: Quality) -> str:
+def _methods(prepared: Prepared, quality: Quality) -> str:
     """A paragraph for a paper's methods section."""
     study, rules = prepared.study, prepared.rules
     c, unit = quality.counts, "features" if study.kind == "spurious" else "classes (tasks, where classes are few)"
@@ -164,9 +184,3 @@ def methods(prepared: Prepared, quality: Quality) -> str:
         "annotators add; p values are from sign-flip permutation tests paired by the same (labels, under six pairs). "
         f"Settings of the tasks: {', '.join(f'{k} = {v}' for k, v in study.settings.items())}. Rules: {asdict(rules)}."
     )
-
-
-def table(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str] | None = None) -> Table:
-    """A `Table` from one mapping a row, all with the same keys."""
-    names = list(rows[0]) if rows else []
-    return Table({name: [row[name] for row in rows] for name in names}, units or {})

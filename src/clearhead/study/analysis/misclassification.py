@@ -9,15 +9,7 @@ from numpy.typing import NDArray
 
 from clearhead.core.finding import Estimate, Finding
 from clearhead.study.accuracy import Assessment, Design, assess
-from clearhead.study.analysis.common import (
-    Prepared,
-    agreement,
-    estimate_row,
-    percent,
-    rules_table,
-    sampled_units,
-    table,
-)
+from clearhead.study.analysis.common import Prepared, estimate_row, percent, sampled_units, table
 from clearhead.study.intervals import Sample, cluster_interval, wilson
 from clearhead.study.tasks.model import LETTERS
 from clearhead.study.vote import Verdict, majority
@@ -51,15 +43,14 @@ def analyze_misclassification(prepared: Prepared) -> Finding:
     rows = [{"question": f"matches: {WORDS[r]} ({r})", **estimate_row(*found)} for r, found in rates.items()]
     rows += [{"question": f"{p} is the better match than f_l", **estimate_row(*found)} for p, found in bests.items()]
     sentence = ", ".join(f"{r} matched in {percent(e.value)} (n = {e.n})" for r, (e, _) in rates.items())
-    return Finding(
-        kind="study_misclassification",
-        title="Which patterns do people see in misclassified inputs?",
-        sentence=f"Of misclassified inputs, {sentence}.",
-        numbers={**numbers, **agreement(prepared, quality)},
+    return prepared.finding(
+        quality,
+        "Which patterns do people see in misclassified inputs?",
+        f"Of misclassified inputs, {sentence}.",
+        numbers=numbers,
         tables={
             "rates": table(rows, {"value": "share of tasks"}),
             "verdicts": table(_verdicts(sides, best, prepared)),
-            **rules_table(prepared, quality),
         },
         caveats=(
             "f_l can be asked about in every task, f_p and f_r in about half of them each.",
@@ -67,7 +58,6 @@ def analyze_misclassification(prepared: Prepared) -> Finding:
             if prepared.study.settings.get("only_flips", True)
             else "Inputs are drawn among all errors, not only those that one feature explains.",
         ),
-        settings=prepared.settings(quality),
     )
 
 

@@ -12,16 +12,7 @@ from numpy.typing import NDArray
 from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.study.accuracy import Assessment, Design, assess
 from clearhead.study.agreement import dawid_skene
-from clearhead.study.analysis.common import (
-    FEWEST_CLASSES,
-    Prepared,
-    agreement,
-    estimate_row,
-    percent,
-    rules_table,
-    sampled_units,
-    table,
-)
+from clearhead.study.analysis.common import FEWEST_CLASSES, Prepared, estimate_row, percent, sampled_units, table
 from clearhead.study.tasks.model import LETTERS
 
 __all__ = ["analyze_simulate", "design_of"]
@@ -49,7 +40,6 @@ def analyze_simulate(prepared: Prepared) -> Finding:
         if p is not None:
             gap = 100 * difference.value
             sentence += f" {pair[0].capitalize()} minus {pair[1]}: {gap:+.1f} points (p = {p:.2g})."
-    numbers |= agreement(prepared, result.quality) | _undefined(result)
     tables = {
         "accuracy": accuracy[0],
         "ranks": _ranks(result, prepared, names),
@@ -57,16 +47,14 @@ def analyze_simulate(prepared: Prepared) -> Finding:
         "probabilities": _probabilities(prepared, names),
         "sensitivity": _sensitivity(prepared, design, names),
         "verdicts": _verdicts(result, prepared),
-        **rules_table(prepared, result.quality),
     }
-    return Finding(
-        kind="study_simulate",
-        title="Can people simulate the decision layers?",
-        sentence=sentence,
-        numbers=numbers,
+    return prepared.finding(
+        result.quality,
+        "Can people simulate the decision layers?",
+        sentence,
+        numbers=numbers | _undefined(result),
         tables=tables,
         caveats=_caveats(result, prepared, len(names)),
-        settings=prepared.settings(result.quality),
     )
 
 

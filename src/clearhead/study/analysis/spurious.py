@@ -11,14 +11,7 @@ import numpy as np
 
 from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.study.accuracy import Assessment, Design, assess
-from clearhead.study.analysis.common import (
-    Prepared,
-    agreement,
-    estimate_row,
-    percent,
-    rules_table,
-    table,
-)
+from clearhead.study.analysis.common import Prepared, estimate_row, percent, table
 from clearhead.study.vote import Verdict, majority
 
 __all__ = ["analyze_spurious"]
@@ -53,22 +46,20 @@ def analyze_spurious(prepared: Prepared) -> Finding:
         f"{numbers[f'pattern_{name}'].n} pairs and called {numbers[f'spurious_pairs_{name}']} of them surroundings"
         for name in names
     )
-    return Finding(
-        kind="study_spurious",
-        title="Which shared features are part of the object?",
-        sentence=f"{sentence}.",
-        numbers={**numbers, **agreement(prepared, result.quality)},
+    return prepared.finding(
+        result.quality,
+        "Which shared features are part of the object?",
+        f"{sentence}.",
+        numbers=numbers,
         tables={
             "summary": summary,
             "verdicts": table(verdicts),
             "descriptions": _words(prepared, result),
-            **rules_table(prepared, result.quality),
         },
         caveats=(
             "Clusters of the bootstrap are features: pairs that show one feature are not independent.",
             "“Surroundings” is what people said of three images a class; it is not proof that the model is fooled.",
         ),
-        settings=prepared.settings(result.quality),
     )
 
 
