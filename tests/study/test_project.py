@@ -81,6 +81,19 @@ def test_every_export_is_written_and_tells_no_truth(project, tmp_path, kind):
         assert not any(word in data for word in (b'"truths"', b'"correct"', b"dense", b"from_target"))
 
 
+def test_tasks_that_were_answered_are_not_replaced(world, project):
+    study, other = (replace(world.simulate(classes=3, repeats=2, seed=seed), answers_per_task=5) for seed in (0, 1))
+    project.save(other, world.exhibits.picture)  # nobody has answered yet
+    project.save(study, world.exhibits.picture)
+    store = project.open()
+    work(store, store.people.invite(1)[0][1])
+    store.close()
+    project.save(study, world.exhibits.picture)
+    with pytest.raises(ArtifactError, match="answered other tasks"):
+        project.save(other, world.exhibits.picture)
+    assert len(project.answers()[0]) == 12
+
+
 def test_rehearsal_is_marked_as_such(project):
     found, page = project.rehearse(Crew(size=12), Rehearsal(studies=3, monte_carlo=20))
     assert found.kind == "study_rehearsal"

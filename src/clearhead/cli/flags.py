@@ -1,4 +1,4 @@
-"""Flags made from the settings of `runs.config`: one flag a setting, empty unless given, its default said in the help.
+"""Flags made from the settings of `runs.config` and `study.settings`: one flag a setting, its default said in the help.
 
 A flag that was not given stays None, so that a step repeated on a run keeps what the run was asked for.
 """
@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from cyclopts import Group, Parameter
 
 from clearhead.runs import config
+from clearhead.study import settings as asking
 
 if TYPE_CHECKING:
     from clearhead.runs.config import DataSettings as DataFlags
     from clearhead.runs.config import FitSettings as FitFlags
     from clearhead.runs.config import ModelSettings as ModelFlags
     from clearhead.runs.config import SelectSettings as SelectFlags
+    from clearhead.study.settings import BuildSettings as BuildFlags
+    from clearhead.study.settings import ServerSettings as ServerFlags
 
-__all__ = ["DataFlags", "FitFlags", "ModelFlags", "SelectFlags", "given"]
+__all__ = ["BuildFlags", "DataFlags", "FitFlags", "ModelFlags", "SelectFlags", "ServerFlags", "given"]
 
 
 def _described(settings: type) -> dict[str, str]:
@@ -33,8 +36,8 @@ def _flags(settings: type, title: str) -> Any:
     described, hints = _described(settings), get_type_hints(settings)
     made: list[tuple[str, Any, Any]] = []
     for each in fields(settings):
-        silent = each.default is MISSING or each.default is None or each.default is False or each.default == ()
-        default = "" if silent else f" [default: {each.default}]"
+        silent = each.default in ((), "") or any(each.default is none for none in (MISSING, None, False))
+        default = "" if silent or "\n" in str(each.default) else f" [default: {each.default}]"
         # Switches and lists have no --no-… or --empty-… form: not giving them is that.
         about = Parameter(help=described[each.name] + default, negative="" if silent else None)
         made.append((each.name, Annotated[hints[each.name] | None, about], field(default=None)))
@@ -48,6 +51,8 @@ if not TYPE_CHECKING:
     DataFlags = _flags(config.DataSettings, "Data")
     FitFlags = _flags(config.FitSettings, "Fit")
     SelectFlags = _flags(config.SelectSettings, "Selection")
+    BuildFlags = _flags(asking.BuildSettings, "Tasks")
+    ServerFlags = _flags(asking.ServerSettings, "People")
 
 
 def given(*flags: Any) -> dict[str, Any]:

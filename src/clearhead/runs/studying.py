@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clearhead.core.errors import SettingError
 from clearhead.core.finding import Finding
 from clearhead.runs import paging
 from clearhead.study.project import Project
-from clearhead.study.tasks import Exhibits, save_study, study_from_heads, with_exemplars
+from clearhead.study.settings import BuildSettings
+from clearhead.study.tasks import (
+    KINDS,
+    Exhibits,
+    options_for,
+    study_from_heads,
+    with_exemplars,
+    with_repeats,
+)
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
 __all__ = ["KINDS", "build", "keep", "project"]
 
-KINDS = ("simulate", "spurious", "misclassification")
+WARNING = "The sentences are shown as they were written. Some may be offensive."
 SHOWN = 3  # exemplars that stand for a feature without pictures or words of its own
 
 
@@ -27,14 +36,21 @@ def project(run: Run, kind: str) -> Project:
     return Project(run.folder / "study" / kind)
 
 
-def build(run: Run, kind: str, options: Any = None) -> tuple[Project, int]:
-    """Write the tasks of a study under ``study/KIND`` of the run; the study, and how many tasks it has."""
-    found = project(run, kind)
+def build(run: Run, kind: str, settings: BuildSettings | None = None) -> tuple[Project, int]:
+    """Write the tasks of a study under ``study/KIND`` of the run; the study, and how many tasks it has.
+
+    `ArtifactError` if people have already answered other tasks there.
+    """
+    found, settings = project(run, kind), settings or BuildSettings()
     heads = {"dense": run.dense, "sparse": run.head}
     exhibits = _exhibits(run)
     exhibits = with_exemplars(exhibits, run.table, heads, run.split.train, k=SHOWN)
+    options = options_for(kind, len(run.head.class_names), settings)
     study = study_from_heads(kind, heads, run.table, run.split.test, exhibits, options=options)
-    save_study(study, found.folder, exhibits.picture)
+    warning = settings.warning if settings.warning is not None else WARNING if exhibits.texts is not None else ""
+    study = replace(study, answers_per_task=settings.answers, content_warning=warning)
+    study = with_repeats(study, settings.repeats, seed=settings.seed) if settings.repeats else study
+    found.save(study, exhibits.picture)
     return found, len(study.tasks)
 
 

@@ -31,10 +31,11 @@ from clearhead.study.exchange import (
 )
 from clearhead.study.quality import Rules
 from clearhead.study.rehearse import Rehearsal, plan_of, rehearse
-from clearhead.study.server.settings import ServerSettings, make_secrets
+from clearhead.study.server.secrets import make_secrets
+from clearhead.study.settings import ServerSettings
 from clearhead.study.store import Store, open_store
 from clearhead.study.synthetic import answers_of_crew
-from clearhead.study.tasks.folder import load_study, media_files
+from clearhead.study.tasks.folder import load_study, media_files, save_study, study_key
 from clearhead.study.tasks.model import Study
 
 __all__ = ["EXPORTS", "IMPORTS", "Project"]
@@ -67,6 +68,18 @@ class Project:
         """Where the server's answers are."""
         return self.database or str(Path(self.folder) / DATABASE)
 
+    def save(self, study: Study, picture: Callable[[str], Any]) -> None:
+        """Write the tasks, as `save_study` does; `ArtifactError` if people have answered other tasks here."""
+        if (Path(self.folder) / "tasks.json").exists() and study_key(load_study(self.folder)) != study_key(study):
+            answers, _ = self.answers()
+            if answers:
+                raise ArtifactError(
+                    "people have answered other tasks in this folder",
+                    got=f"{len(answers)} answers",
+                    fix=f"move {self.folder} away to keep them, then build again",
+                )
+        save_study(study, self.folder, picture)
+
     def open(self, settings: ServerSettings | None = None) -> Store:
         """The study's store; made or migrated if need be."""
         settings = settings or ServerSettings()
@@ -92,7 +105,7 @@ class Project:
         settings = settings or ServerSettings()
         secrets, token = make_secrets(self.folder)
         store = self.open(settings)
-        base = f"{'https' if settings.https else 'http'}://{host}:{port}"
+        base = settings.address(host, port)
         try:
             links = [f"{base}/join/{secret}" for _, secret in store.people.invite(invite)]
             announce({"url": base, "links": links, "admin_token": token})

@@ -26,10 +26,9 @@ from clearhead.study.exchange import (
     write_mturk,
     write_parquet,
 )
-from clearhead.study.exchange.bundle import study_key
 from clearhead.study.exchange.tables import csv_text
 from clearhead.study.synthetic import answers_of_crew
-from clearhead.study.tasks import media_files, save_study
+from clearhead.study.tasks import media_files, save_study, study_key
 
 KINDS = ["simulate", "spurious", "misclassification"]
 WHAT = ["exhibits", "texts"]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from clearhead.study.server import ServerSettings, create_app, make_secrets
+from clearhead.study.server import create_app, make_secrets
+from clearhead.study.settings import ServerSettings
 from clearhead.study.store import open_store
 from clearhead.study.tasks import save_study
 

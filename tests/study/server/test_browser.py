@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from clearhead.study.exchange import read_bundle, write_bundle
-from clearhead.study.server import ServerSettings
+from clearhead.study.settings import ServerSettings
 from clearhead.study.tasks import Exhibits
 
 from .conftest import Served

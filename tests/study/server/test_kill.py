@@ -1,4 +1,4 @@
-"""The server as its own process, killed without warning right after it acknowledged answers."""
+"""The server as its own process: killed right after it acknowledged answers; what it prints when something breaks."""
 
 from __future__ import annotations
 
@@ -25,6 +25,51 @@ Project(Path(sys.argv[1]), sys.argv[2]).serve(port=int(sys.argv[3]))
 """
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(client, process):
+    while True:
+        try:
+            client.get("/healthz")
+            return
+        except httpx.TransportError:
+            assert process.poll() is None
+            time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_what_it_prints_tells_no_secret_even_when_the_database_breaks(world, tmp_path):
+    study = world.simulate(classes=2, repeats=1)
+    save_study(study, tmp_path, world.exhibits.picture)
+    url, port = str(tmp_path / "study.sqlite"), free_port()
+    store = open_store(url, study)
+    ((_, secret),) = store.people.invite(1)
+    with (tmp_path / "printed").open("w") as printed:
+        command = [sys.executable, "-c", CODE, str(tmp_path), url, str(port)]
+        process = subprocess.Popen(command, stdout=printed, stderr=printed)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            wait_for(client, process)
+            client.get(f"/join/{secret}")
+            cookie = client.cookies["clearhead_session"]
+            mark = hidden(client.get("/consent").text)["csrf"]
+            client.get("/start", params={"PROLIFIC_PID": "someone"})
+            with store.database.write() as c:
+                c.exec_driver_sql("DROP TABLE sessions")
+            broken = client.get(f"/join/{secret}")
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+    store.close()
+    assert broken.status_code == 500
+    assert "Something went wrong" in broken.text
+    told = (tmp_path / "printed").read_text()
+    assert "Traceback" in told
+    assert not [x for x in (secret, cookie, mark, "someone", "127.0.0.1", "/join/") if x in told]
+
+
 @pytest.mark.slow
 def test_no_acknowledged_answer_is_lost(world, tmp_path, database_url):
     study = world.simulate(classes=3, repeats=2)
@@ -32,21 +77,13 @@ def test_no_acknowledged_answer_is_lost(world, tmp_path, database_url):
     store = open_store(database_url, study)
     ((_, secret),) = store.people.invite(1)
     store.close()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", CODE, str(tmp_path), database_url, str(port)]
     acknowledged = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         for _ in range(2):
             process = subprocess.Popen(command)
-            while True:
-                try:
-                    client.get("/healthz")
-                    break
-                except httpx.TransportError:
-                    assert process.poll() is None
-                    time.sleep(0.1)
+            wait_for(client, process)
             if not acknowledged:
                 client.get(f"/join/{secret}")
                 client.post("/consent", data=hidden(client.get("/consent").text))

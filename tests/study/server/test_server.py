@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from clearhead.study.server import ServerSettings, make_secrets
+from clearhead.study.server import make_secrets
+from clearhead.study.settings import ServerSettings
 from clearhead.study.tasks import load_key
 
 from .conftest import BASE, FILLED, Served, hidden, send
@@ -140,6 +141,7 @@ def test_forged_forms_are_refused(served, path):
 
 def test_without_consent_nothing_is_shown(served):
     client = served.visitor(consent=False)
+    assert "nothing has been recorded" in client.get("/consent").text
     assert client.get("/task").url.path == "/consent"
     assert client.get("/answers").url.path == "/consent"
 
@@ -214,6 +216,7 @@ def test_platform_links_and_codes(world, tmp_path):
     served = Served(world, tmp_path, settings=settings, classes=2, repeats=1)
     client = served.client()
     page = client.get("/start?PROLIFIC_PID=5f8a&STUDY_ID=1&SESSION_ID=2")
+    assert "nothing but the participant number" in page.text
     page = client.post("/consent", data=hidden(page.text))
     page = send(client, page)
     assert "DONE1" in page.text
@@ -293,6 +296,7 @@ def test_admin_invites_and_leaves(served):
     links = re.findall(r"<code>(http://127.0.0.1:8000/join/[\w-]+)</code>", page.text)
     assert len(links) == 2
     assert served.client().get(links[0].removeprefix(BASE)).url.path == "/consent"
+    assert not any(link.rsplit("/", 1)[1] in boss.get("/admin").text for link in links)  # shown once
     assert boss.post("/admin/invite", data={"count": "2"}).status_code == 403
     mark = hidden(boss.get("/admin").text)
     assert boss.post("/admin/invite", data={**mark, "count": "0"}).status_code == 422

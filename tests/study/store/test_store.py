@@ -1,12 +1,13 @@
 import threading
 import time
+import traceback
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
-from clearhead.core.errors import ArtifactError, DataError, SettingError
+from clearhead.core.errors import ArtifactError, DataError, SettingError, StorageError
 from clearhead.study.store import Database, Submission, open_store
 from clearhead.study.store.people import digest
 from clearhead.study.store.schema import tables
@@ -224,8 +225,36 @@ def test_a_store_survives_reopening_and_refuses_another_study(world, study, data
     store = open_store(database_url, study)
     assert len(store.results.answers()) == 4
     store.close()
-    with pytest.raises(DataError, match="another study"):
-        open_store(database_url, world.simulate())
+    again = replace(world.simulate(classes=2, repeats=1, seed=1), answers_per_task=2)  # names as before, other tasks
+    assert {t.id for t in again.tasks} == {t.id for t in study.tasks}
+    for other in (world.simulate(), again):
+        with pytest.raises(DataError, match="another study"):
+            open_store(database_url, other)
+
+
+def test_tasks_that_nobody_answered_are_replaced(world, study, database_url):
+    store = open_store(database_url, study)
+    who = person(store)
+    store.queue.next(who)
+    store.close()
+    other = world.simulate(classes=3, repeats=1)
+    store = open_store(database_url, other)
+    assert store.results.progress().tasks == len(other.tasks)
+    assert set(work(store, who)) == {t.id for t in other.tasks}
+    check(store, other)
+    store.close()
+
+
+def test_answers_from_before_there_were_keys_are_kept(study, database_url):
+    store = open_store(database_url, study)
+    work(store, person(store))
+    with store.database.write() as c:
+        c.execute(sa.text("DROP TABLE studies"))
+        c.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    store.close()
+    store = open_store(database_url, study)
+    assert len(store.results.answers()) == 4
+    store.close()
 
 
 def test_migrations_make_the_schema_that_the_code_uses(database_url):
@@ -262,6 +291,27 @@ def test_sqlite_is_durable_and_writes_begin_immediately(tmp_path):
         pass
     assert seen == ["BEGIN IMMEDIATE"]
     database.close()
+
+
+def test_an_error_tells_no_answer_and_no_secret(store):
+    who, words, mark = person(store), "-".join(["what", "I", "said"]), "-".join(["form", "mark"])
+    task = store.queue.next(who)
+    with store.database.write() as c:
+        c.execute(sa.text("DROP TABLE answers"))
+    with pytest.raises((StorageError, sa.exc.ProgrammingError)) as caught:
+        answer(store, who, task, {"choice": words}, token=mark)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "SQL parameters hidden" in told
+    assert words not in told
+    assert mark not in told
+
+
+def test_postgres_is_known_by_both_names():
+    pytest.importorskip("psycopg")
+    for url in ("postgres://u@127.0.0.1:1/x", "postgresql://u@127.0.0.1:1/x"):
+        database = Database(url)
+        assert database.engine.dialect.driver == "psycopg"
+        database.close()
 
 
 def test_other_databases_are_refused():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,11 +8,13 @@ from clearhead.core.errors import DataError, SettingError
 from clearhead.core.scaling import Standardizer
 from clearhead.features.table import FeatureTable
 from clearhead.head import SparseHead
+from clearhead.study.settings import BuildSettings
 from clearhead.study.tasks import (
     Exhibits,
     MisclassificationOptions,
     SimulateOptions,
     SpuriousOptions,
+    options_for,
     study_from_heads,
     with_exemplars,
 )
@@ -104,3 +108,18 @@ def test_wrong_kinds_are_refused(world, heads, table, tmp_path):
     bare = FeatureTable.from_arrays(tmp_path / "u", world.z.astype(np.float32))
     with pytest.raises(DataError, match="class label"):
         study_from_heads("simulate", heads, bare, ROWS, world.exhibits)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "field"),
+    [
+        ("simulate", 6, "classes"),
+        ("spurious", 6, "pairs"),
+        ("spurious", 2, "per_pair"),
+        ("misclassification", 2, "tasks"),
+    ],
+)
+def test_the_number_of_tasks_means_what_the_kind_counts(kind, classes, field):
+    paper, asked = options_for(kind, classes), options_for(kind, classes, BuildSettings(tasks=7, seed=3))
+    assert asked == replace(paper, seed=3, **{field: 7})
+    assert getattr(paper, field) in (50, 100, 1000, 1330)

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clearhead.core.artifacts import content_key, read_json, write_text
+from clearhead.core.artifacts import read_json, write_text
 from clearhead.core.errors import DataError
 from clearhead.study.answers import Answer, read_values
 from clearhead.study.server.pages import HERE, bare_task
-from clearhead.study.tasks.folder import media_files
+from clearhead.study.tasks.folder import media_files, study_key
 from clearhead.study.tasks.model import Study
 
-__all__ = ["read_bundle", "study_key", "write_bundle"]
+__all__ = ["read_bundle", "write_bundle"]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
@@ -27,11 +27,6 @@ PAGE = """<!DOCTYPE html>
 <body><main id="main"><noscript><p class="warning">This page needs JavaScript.</p></noscript></main>
 <script src="tasks.js"></script><script src="bundle.js"></script></body></html>
 """
-
-
-def study_key(study: Study) -> str:
-    """What tells one study's tasks from another's."""
-    return content_key([t.as_dict() for t in study.tasks])
 
 
 def write_bundle(study: Study, folder: Path, out: Path, *, people: int = 1, consent: str = "") -> None:

@@ -75,7 +75,9 @@ class Admin:
         asked = (form.get("count") or [""])[0]
         if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:6]) <= MOST_LINKS):
             return self.site.message("That is not a number of links", f"Ask for 1 to {MOST_LINKS}.", 422)
-        base = str(request.base_url).rstrip("/")
+        base = str(request.base_url.replace(scheme="https") if self.site.settings.https else request.base_url).rstrip(
+            "/"
+        )
         made = self.site.store.people.invite(int(asked))
         return self.page(request, tuple(f"{base}/join/{secret}" for _, secret in made))
 

@@ -63,6 +63,7 @@ class Annotator:
             consent=[p for p in settings.consent_text.split("\n\n") if p.strip()],
             contact=settings.contact,
             version=settings.consent_version,
+            platform=settings.platform,
             csrf=self._mark(request),
         )
 

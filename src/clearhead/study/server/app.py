@@ -10,8 +10,9 @@ from clearhead.study.server.guard import Guard
 from clearhead.study.server.identity import Identity
 from clearhead.study.server.pages import HERE, STATIC, Pages
 from clearhead.study.server.routes import add_admin_routes, add_annotator_routes
-from clearhead.study.server.settings import Secrets, ServerSettings
+from clearhead.study.server.secrets import Secrets
 from clearhead.study.server.site import Site
+from clearhead.study.settings import ServerSettings
 from clearhead.study.store import Store
 from clearhead.study.tasks.folder import load_study, media_files
 from clearhead.study.tasks.model import Study

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from clearhead.study.server.settings import ServerSettings
+from clearhead.study.settings import ServerSettings
 from clearhead.study.store.people import digest
 
 __all__ = ["SECURITY_HEADERS", "Guard", "RateLimit"]

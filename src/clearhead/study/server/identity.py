@@ -6,7 +6,8 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any
 
-from clearhead.study.server.settings import Secrets, ServerSettings
+from clearhead.study.server.secrets import Secrets
+from clearhead.study.settings import ServerSettings
 from clearhead.study.store.people import digest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearhead.study.server.identity import Identity
 from clearhead.study.server.pages import Pages
-from clearhead.study.server.settings import ServerSettings
+from clearhead.study.settings import ServerSettings
 from clearhead.study.store import Person, Store
 from clearhead.study.tasks.model import Study, Task
 

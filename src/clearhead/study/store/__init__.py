@@ -9,6 +9,7 @@ from clearhead.study.store.database import Database
 from clearhead.study.store.people import People, Person
 from clearhead.study.store.queue import Given, Queue, Submission
 from clearhead.study.store.results import Progress, Results
+from clearhead.study.tasks.folder import study_key
 from clearhead.study.tasks.model import Study
 
 __all__ = ["Database", "Given", "People", "Person", "Progress", "Queue", "Results", "Store", "Submission", "open_store"]
@@ -41,7 +42,7 @@ def open_store(url: str | Path, study: Study, *, lease_seconds: float = 1800.0, 
     repeats = study.settings.get("repeats_of", {})
     try:
         database.migrate()
-        queue.fill([(t.id, study.answers_per_task, repeats.get(t.id)) for t in study.tasks])
+        queue.fill(study_key(study), [(t.id, study.answers_per_task, repeats.get(t.id)) for t in study.tasks])
     except Exception:
         database.close()
         raise

@@ -52,14 +52,21 @@ class Database:
             raise MissingExtraError("sqlalchemy", "study") from error
         text = str(url)
         text = text if "://" in text else f"sqlite:///{text}"
-        text = "postgresql+psycopg" + text.removeprefix("postgresql") if text.startswith("postgresql://") else text
+        for prefix in ("postgresql://", "postgres://"):
+            text = f"postgresql+psycopg://{text.removeprefix(prefix)}" if text.startswith(prefix) else text
         self.sqlite = text.startswith("sqlite")
         if not self.sqlite and not text.startswith("postgresql"):
             raise SettingError("a study is stored in SQLite or PostgreSQL", got=text.split("://")[0])
         try:
-            self.engine: Engine = sa.create_engine(text, pool_size=16, max_overflow=32, pool_timeout=30)
+            self.engine: Engine = sa.create_engine(
+                text,
+                pool_size=16,
+                max_overflow=32,
+                pool_timeout=30,
+                hide_parameters=True,  # no answer in a traceback
+            )
         except ModuleNotFoundError as error:
-            raise MissingExtraError("psycopg", "study") from error
+            raise MissingExtraError("psycopg", "postgres") from error
         self._turn = threading.Lock()  # writers of one process queue here rather than sleep on a busy file
         if self.sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)

@@ -54,26 +54,37 @@ class Queue:
         self.database, self.lease_seconds, self.quota = database, lease_seconds, quota
         self._swept = 0.0
 
-    def fill(self, tasks: Sequence[tuple[str, int, str | None]]) -> None:
-        """Enter the study's tasks (id, answers wanted, repeat of), once; `DataError` if others are stored."""
+    def fill(self, key: str, tasks: Sequence[tuple[str, int, str | None]]) -> None:
+        """Enter the study's tasks (id, answers wanted, repeat of), once.
+
+        ``key`` tells these tasks from others of the same names; those of an earlier study that nobody answered are
+        replaced. `DataError` if somebody did.
+        """
         import sqlalchemy as sa
 
-        t = tables().tasks
+        t = tables()
         with self.database.write() as c:
-            stored = {row.id: row.wanted for row in c.execute(sa.select(t.c.id, t.c.wanted))}
-            if not stored and tasks:
-                rows = [
-                    {"id": name, "position": i, "wanted": n, "answered": 0, "load": 0, "repeat_of": repeat}
-                    for i, (name, n, repeat) in enumerate(tasks)
-                ]
-                c.execute(t.insert(), rows)
-            elif stored != {name: n for name, n, _ in tasks}:
+            known = c.execute(sa.select(t.studies.c.key)).scalar()
+            if known == key:
+                return
+            names = {row.id: row.wanted for row in c.execute(sa.select(t.tasks.c.id, t.tasks.c.wanted))}
+            if known is None and names == {name: n for name, n, _ in tasks}:  # kept before there were keys
+                c.execute(t.studies.insert().values(key=key))
+                return
+            if answered := c.execute(sa.select(sa.func.count()).select_from(t.answers)).scalar_one():
                 raise DataError(
                     "this database holds the answers of another study",
-                    got=f"{len(stored)} tasks",
-                    expected=f"{len(tasks)} tasks",
+                    got=f"{answered} answers to other tasks",
                     fix="give another --database, or restore the study's folder",
                 )
+            for table in (t.assignments, t.tasks, t.studies):
+                c.execute(table.delete())
+            rows = [
+                {"id": name, "position": i, "wanted": n, "answered": 0, "load": 0, "repeat_of": repeat}
+                for i, (name, n, repeat) in enumerate(tasks)
+            ]
+            c.execute(t.tasks.insert(), rows)
+            c.execute(t.studies.insert().values(key=key))
 
     def next(self, person: Person) -> str | None:
         """The task this person should do now, leased to them; None when there is none left for them."""

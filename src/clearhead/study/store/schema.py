@@ -18,7 +18,7 @@ class Tables:
 
     ``people`` (a random name; no address, no time), ``sessions`` (hashed cookies), ``tasks`` (how many answers each
     needs and has; ``load`` = answers + leases), ``assignments`` (one a task and person, ever), ``answers`` (one an
-    assignment), ``withdrawn`` (names to strike from earlier exports).
+    assignment), ``withdrawn`` (names to strike from earlier exports), ``studies`` (one row: which tasks these are).
     """
 
     metadata: MetaData
@@ -28,6 +28,7 @@ class Tables:
     assignments: Table
     answers: Table
     withdrawn: Table
+    studies: Table
 
 
 @cache
@@ -103,4 +104,5 @@ def tables() -> Tables:
         sa.Column("blurs", sa.Integer),
     )
     withdrawn = sa.Table("withdrawn", meta, sa.Column("name", sa.String(32), primary_key=True))
-    return Tables(meta, people, sessions, tasks, assignments, answers, withdrawn)
+    studies = sa.Table("studies", meta, sa.Column("key", sa.String(64), primary_key=True))
+    return Tables(meta, people, sessions, tasks, assignments, answers, withdrawn, studies)

@@ -9,13 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clearhead.core.artifacts import atomic_path, plain, read_json, write_json
+from clearhead.core.artifacts import atomic_path, content_key, plain, read_json, write_json
 from clearhead.core.errors import ArtifactError
 from clearhead.study.private import write_private_json
 from clearhead.study.tasks.exhibits import encode
 from clearhead.study.tasks.model import Decision, Key, Study, Task
 
-__all__ = ["load_key", "load_study", "media_files", "save_study"]
+__all__ = ["load_key", "load_study", "media_files", "save_study", "study_key"]
 
 SCHEMA = 1
 MEDIA_NAME = re.compile(r"(m\d{5,})\.(png|jpg)")
@@ -65,6 +65,12 @@ def load_study(folder: Path, *, with_key: bool = False) -> Study:
         answers_per_task=data["answers_per_task"],
         content_warning=data["content_warning"],
     )
+
+
+def study_key(study: Study) -> str:
+    """What tells one study's tasks from another's, as long as they number and name them alike."""
+    repeats = study.settings.get("repeats_of", {})
+    return content_key([study.answers_per_task, repeats, *(t.as_dict() for t in study.tasks)])
 
 
 def load_key(folder: Path) -> Key:

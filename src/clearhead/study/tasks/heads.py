@@ -14,6 +14,7 @@ from clearhead.core.errors import DataError, SettingError
 from clearhead.features.exemplars import top_rows, top_rows_by_class
 from clearhead.features.table import FeatureTable
 from clearhead.head import SparseHead
+from clearhead.study.settings import BuildSettings
 from clearhead.study.tasks.arm import Arm, significant
 from clearhead.study.tasks.exhibits import Exhibits
 from clearhead.study.tasks.misclassification import Errors, MisclassificationOptions, build_misclassification
@@ -21,10 +22,30 @@ from clearhead.study.tasks.model import Study
 from clearhead.study.tasks.simulate import SimulateOptions, build_simulate
 from clearhead.study.tasks.spurious import SpuriousOptions, build_spurious
 
-__all__ = ["Options", "study_from_heads", "with_exemplars"]
+__all__ = ["Options", "options_for", "study_from_heads", "with_exemplars"]
 
 TWO_CLASSES = SpuriousOptions(sign="absolute", per_pair=50)
 Options = SimulateOptions | SpuriousOptions | MisclassificationOptions
+
+
+def options_for(kind: str, n_classes: int, settings: BuildSettings | None = None) -> Options:
+    """The paper's options of this kind, with the number of tasks and the seed that were asked for.
+
+    With two classes, *spurious* counts both signs (what speaks for one speaks against the other) and asks about 50
+    features of the one pair.
+    """
+    settings = settings or BuildSettings()
+    found: dict[str, tuple[Any, str]] = {
+        "simulate": (SimulateOptions(), "classes"),
+        "spurious": (TWO_CLASSES, "per_pair") if n_classes == 2 else (SpuriousOptions(), "pairs"),
+        "misclassification": (MisclassificationOptions(), "tasks"),
+    }
+    if kind not in found:
+        raise SettingError("no such kind of study", got=kind, expected=", ".join(found))
+    options, count = found[kind]
+    asked = {} if settings.tasks is None else {count: settings.tasks}
+    chosen: Options = replace(options, seed=settings.seed, **asked)
+    return chosen
 
 
 def study_from_heads(
@@ -42,9 +63,7 @@ def study_from_heads(
     heads : arm → head, in the paper ``{"dense": …, "sparse": …}``; *misclassification* asks about the last one.
     rows : the test rows' numbers in ``table``; ``exhibits`` and the key count rows of the table too.
     exhibits : pictures or words; features without any are filled in by `with_exemplars` beforehand.
-    options : `SimulateOptions`, `SpuriousOptions` or `MisclassificationOptions`; the paper's if None. With two classes,
-        *spurious* counts both signs (what speaks for one speaks against the other) and asks about 50 features of the
-        one pair.
+    options : `SimulateOptions`, `SpuriousOptions` or `MisclassificationOptions`; those of `options_for` if None.
 
     Raises
     ------
@@ -54,17 +73,15 @@ def study_from_heads(
         raise DataError("a study needs one class label a row", fix="build it from a single-label run")
     index = torch.as_tensor(np.asarray(rows), dtype=torch.int64)
     labels, names = table.labels[index].numpy(), next(iter(heads.values())).class_names
+    options = options or options_for(kind, len(names))
     if kind == "simulate":
         arms = [Arm(name, head.class_weights(), _probabilities(head, table, index)) for name, head in heads.items()]
         return build_simulate(arms, labels, exhibits, names, options, rows=index.numpy())
     if kind == "spurious":
         arms = [Arm(name, head.class_weights()) for name, head in heads.items()]
-        options = options or (TWO_CLASSES if len(names) == 2 else SpuriousOptions())
         return build_spurious(arms, _top_rows(arms, table, index, options), exhibits, names, options)
-    if kind == "misclassification":
-        errors = _errors(list(heads.values())[-1], table, index, labels)
-        return build_misclassification(errors, exhibits, names, options)
-    raise SettingError("no such kind of study", got=kind, expected="simulate, spurious, misclassification")
+    errors = _errors(list(heads.values())[-1], table, index, labels)
+    return build_misclassification(errors, exhibits, names, options)
 
 
 def with_exemplars(
