@@ -1,4 +1,4 @@
-"""The study's verbs: rehearse on the paper's plan, build from a run, export, import, analyse."""
+"""The study's verbs: rehearse, build from a run, serve, export, import, analyse."""
 
 from __future__ import annotations
 
@@ -10,12 +10,76 @@ import pytest
 
 
 @pytest.mark.slow
-def test_rehearsal_without_a_run(call: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, _ = call("study", "simulate", "--studies", "5", "--json", "--quiet")
+def test_rehearsal_of_the_papers_plan(call: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = call("study", "simulate", "--plan", "--studies", "5", "--pay", "0.1", "--json", "--quiet")
     assert code == 0
+    numbers = json.loads(out)["numbers"]
+    assert numbers["tasks"] == 2000
+    assert numbers["cost"] == 1330.0
+    for arm in ("dense", "sparse"):
+        assert (
+            numbers[f"recovered_{arm}"]["low"]
+            < numbers[f"planted_{arm}"]["value"]
+            < numbers[f"recovered_{arm}"]["high"]
+        )
+
+
+def test_rehearsal_without_a_run_is_of_the_demo(
+    world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo, made = tmp_path / "demo", []
+    sources = ("--model", f"{world / 'network.py'}:network", "--data", str(world / "images"))
+
+    def small_demo(out: Path, progress: object) -> None:
+        made.append(out)
+        call("run", *sources, "--n-lambdas", "5", "--rule", "best", "--quiet", "--out", str(out))
+
+    monkeypatch.setattr("clearhead.cli.study.DEMO", demo)
+    monkeypatch.setattr("clearhead.runs.demo.demo", small_demo)
+    for _ in range(2):
+        code, out, err = call("study", "simulate", "--studies", "2", "--people", "20", "--json", "--quiet")
+        assert code == 0, err
+    assert made == [demo]
     finding = json.loads(out)
-    assert finding["kind"] == "study_rehearsal"
-    assert finding["numbers"]
+    assert finding["settings"]["crew"]["size"] == 20
+    assert {f"{what}_{arm}" for what in ("planted", "recovered") for arm in ("dense", "sparse")} <= set(
+        finding["numbers"]
+    )
+    assert (demo / "findings" / "rehearsed_simulate.json").exists()
+
+
+def test_what_the_owner_decides_is_asked_by_flags(
+    world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = str(tmp_path / "run")
+    sources = ("--model", f"{world / 'network.py'}:network", "--data", str(world / "images"))
+    call("run", *sources, "--n-lambdas", "5", "--rule", "best", "--quiet", "--out", run)
+    flags = ("--tasks", "2", "--answers", "3", "--repeats", "4", "--warning", "Spiders.", "--seed", "7")
+    code, out, err = call("study", "build", run, *flags, "--json", "--quiet")
+    assert code == 0, err
+    assert json.loads(out)["tasks"] == 2 * 2 * 10 + 4
+    tasks = json.loads((tmp_path / "run" / "study" / "simulate" / "tasks.json").read_text())
+    assert (tasks["answers_per_task"], tasks["content_warning"]) == (3, "Spiders.")
+    assert len(tasks["settings"]["repeats_of"]) == 4
+
+    served = []
+    monkeypatch.setattr("clearhead.study.server.app.run_server", lambda app, host, port: served.append((host, port)))
+    flags = ("--platform", "--completion-code", "C1", "--quota", "9", "--hosts", "a.example", "--https", "--port", "81")
+    code, out, err = call("study", "serve", run, *flags, "--invite", "2", "--json")
+    assert code == 0, err
+    assert served == [("127.0.0.1", 81)]
+    assert [link.rpartition("/")[0] for link in json.loads(out)["links"]] == ["https://a.example/join"] * 2
+    code, _, err = call("study", "serve", run, "--completion-url", "javascript:x")
+    assert code == 2
+    assert "web address" in err
+
+    to = str(tmp_path / "bundle")
+    code, _, err = call("study", "export", run, "--to", to, "--form", "bundle", "--people", "6", "--quiet")
+    assert code == 0, err
+    text = (tmp_path / "bundle" / "tasks.js").read_text()
+    lists = json.loads(text.removeprefix("window.STUDY = ").removesuffix(";\n"))["lists"]
+    assert sum(map(len, lists)) == 44 * 3
+    assert len(lists) == 6
 
 
 def test_build_and_exports(world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
