@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from clearhead.core.artifacts import atomic_path
 from clearhead.core.errors import MissingExtraError, ModelError
@@ -16,23 +16,12 @@ from clearhead.head.sparse_head import SparseHead
 __all__ = ["attach", "export_onnx"]
 
 
-class _ConvHead(nn.Module):
-    """A head where the network's own was a 1×1 convolution over a pooled map: keeps the trailing 1×1."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.linear = linear
-
-    def forward(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.linear(features.movedim(1, -1))
-        return logits.movedim(-1, 1)
-
-
 def attach(network: nn.Module, head: SparseHead, *, head_layer: str) -> nn.Module:
     """A copy of ``network`` whose layer ``head_layer`` (a module path such as "fc") is the given head.
 
-    The head becomes one plain `torch.nn.Linear` on raw features, so ``state_dict``, ``torch.export`` and ONNX work as
-    before. `ModelError` if there is no such layer or it reads features of another width.
+    The head becomes one plain `torch.nn.Linear` on raw features (a 1×1 `torch.nn.Conv2d` where the old layer was one),
+    so ``state_dict``, ``torch.export`` and ONNX work as before. `ModelError` if there is no such layer or it reads
+    features of another width.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(2, 3))
     >>> from clearhead.core.scaling import Standardizer
@@ -48,19 +37,38 @@ def attach(network: nn.Module, head: SparseHead, *, head_layer: str) -> nn.Modul
     width = old.in_features if isinstance(old, nn.Linear) else old.in_channels
     if width != head.n_features:
         raise ModelError("the head reads features of another width", got=head.n_features, expected=width)
-    linear = head.as_linear().to(old.weight.device, old.weight.dtype)
+    plain = head.as_linear().to(old.weight.device, old.weight.dtype)
     new = copy.deepcopy(network)
     parent, _, name = head_layer.rpartition(".")
-    setattr(new.get_submodule(parent), name, linear if isinstance(old, nn.Linear) else _ConvHead(linear))
+    setattr(new.get_submodule(parent), name, plain if isinstance(old, nn.Linear) else _as_convolution(plain))
     return new
 
 
+def _as_convolution(linear: nn.Linear) -> nn.Conv2d:
+    """The same function of every place of a map."""
+    made = nn.Conv2d(linear.in_features, linear.out_features, 1).to(linear.weight)
+    made.load_state_dict({"weight": linear.weight[:, :, None, None], "bias": linear.bias})
+    return made
+
+
 def export_onnx(network: nn.Module, example: Any, path: Path) -> None:
-    """Write the network as ONNX, atomically; ``example`` is one input batch. Needs the package ``onnx``."""
+    """Write the network as ONNX, atomically; needs the package ``onnx``.
+
+    ``example`` is one input batch (a tuple for a network of several inputs); the first input is called "input", the
+    answer "logits", and both take any number of rows.
+    """
     try:
         import onnx  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("onnx", "onnx") from error
     arguments = example if isinstance(example, tuple) else (example,)
     with atomic_path(Path(path)) as temporary:
-        torch.onnx.export(network.eval(), arguments, str(temporary), dynamo=False, input_names=["input"])
+        torch.onnx.export(
+            network.eval(),
+            arguments,
+            str(temporary),
+            dynamo=False,
+            input_names=["input"],
+            output_names=["logits"],
+            dynamic_axes={"input": {0: "rows"}, "logits": {0: "rows"}},
+        )
