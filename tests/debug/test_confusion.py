@@ -35,13 +35,15 @@ def test_counts_and_correlation(confused):
     assert r.n == 15
     assert r.low <= r.value <= r.high
     assert 0 < finding.numbers["p_shared"] <= 0.2
+    assert finding.numbers["p_shared_pearson"] < finding.numbers["p_shared"], "fifteen pairs of six classes"
+    assert first["low"] <= first["confusion"] <= first["high"]
     listed = finding.tables["features"].rows()
     assert {row["class_a"] for row in listed} == {"a", "c"}
 
 
 def test_no_confusion_at_all_is_undefined_not_zero(plain_head):
     finding = confusion(plain_head(torch.eye(3)), torch.eye(3).repeat(5, 1), [0, 1, 2] * 5)
-    assert finding.numbers["p_shared"] is None
+    assert finding.numbers["p_shared"] is finding.numbers["p_shared_pearson"] is None
     assert "cannot be correlated" in finding.sentence
 
 

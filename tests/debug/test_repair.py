@@ -35,6 +35,9 @@ def test_before_and_after_are_exact(leaning, scenes):
     assert rows["group", "dog land"]["change"] == 0
     assert rows["overall", ""]["p_value"] == pytest.approx(mcnemar([0] * 20, [1] * 20))
     assert rows["class", "bird"]["n"] == 20
+    assert rows["class", "bird"]["before_low"] < rows["class", "bird"]["before"] < rows["class", "bird"]["before_high"]
+    assert "gap" not in finding.numbers
+    assert repair(leaning, after, {"test": scenes}, gap=1e-5).numbers["gap"] == 1e-5
 
 
 def test_edits_that_empty_a_class_or_name_nothing_are_refused(leaning, plain_head):

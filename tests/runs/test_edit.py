@@ -34,6 +34,9 @@ def test_an_edited_run(run: Run, tmp_path: Path, refit: bool) -> None:
     right = [(h.predict(run.table.take(rows)) == run.table.labels[rows]).double().mean() for h in (run.head, new.head)]
     assert overall["before"] == pytest.approx(float(right[0]))
     assert overall["after"] == pytest.approx(float(right[1]))
+    proof = next(f for f in new.findings if f.kind == "repair").numbers
+    assert proof["refitted"] is refit
+    assert (0 <= proof["gap"] <= run.config.fit.tol) if refit else "gap" not in proof
     page = new.report()
     assert page.exists()
     assert Run(tmp_path / "new").select().head.weight[feature].eq(0).all(), "selecting again keeps the edit"

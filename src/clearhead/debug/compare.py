@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from clearhead.core.errors import InputError
 from clearhead.core.finding import Finding, Table
 from clearhead.debug.inputs import class_numbers, predicted
-from clearhead.debug.intervals import mcnemar, paired_change, proportion
+from clearhead.debug.intervals import mcnemar, paired_change, proportion, with_interval
 from clearhead.head import SparseHead
 
 __all__ = ["compare"]
@@ -134,7 +133,8 @@ def _classes(names: Sequence[str], right: list[Any], target: Any, seed: int) -> 
         own = target == c
         if own.any():
             e = paired_change(right[0][own], right[1][own], seed=seed)
-            means = [float(np.mean(r[own])) for r in right]
-            rows.append((name, int(own.sum()), *means, e.value, e.low, e.high))
-    keys = ("class", "n", "first", "second", "change", "low", "high")
-    return Table({key: [row[i] for row in rows] for i, key in enumerate(keys)})
+            shares = [proportion(int(r[own].sum()), int(own.sum())) for r in right]
+            accuracy = {**with_interval("first", shares[0]), **with_interval("second", shares[1])}
+            change = {"change": e.value, "low": e.low, "high": e.high}
+            rows.append({"class": name, "n": int(own.sum()), **accuracy, **change})
+    return Table({key: [row[key] for row in rows] for key in rows[0]} if rows else {})

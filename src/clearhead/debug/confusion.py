@@ -15,7 +15,7 @@ from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.core.seeds import numpy_generator
 from clearhead.debug.inputs import class_numbers, never_predicted, predicted
-from clearhead.debug.intervals import correlation, permutation_p
+from clearhead.debug.intervals import correlation, permutation_p, proportion
 from clearhead.head import SparseHead
 
 __all__ = ["confusion", "shared_features"]
@@ -40,7 +40,8 @@ def confusion(
     """max(C_ij, C_ji) of the row-normalised confusion matrix against the features that two classes share.
 
     Both the number of shared features and their share (shared ÷ features of either class) are correlated with the
-    confusion; the p-values permute the classes (Mantel), because pairs with a class in common are not independent.
+    confusion. ``p_shared`` and ``p_share`` permute the classes (Mantel), because pairs with a class in common are not
+    independent; ``p_shared_pearson`` and ``p_share_pearson`` are those of the paper, which takes them to be.
 
     Parameters
     ----------
@@ -65,8 +66,10 @@ def confusion(
         numbers={
             "correlation_shared": count[0],
             "p_shared": count[1],
+            "p_shared_pearson": count[2],
             "correlation_share": share[0],
             "p_share": share[1],
+            "p_share_pearson": share[2],
             "n_pairs": len(ranked),
             "n_rows": len(target),
         },
@@ -98,18 +101,22 @@ def _pairs(head: SparseHead, target: NDArray[np.int64], guess: NDArray[np.int64]
     return _Pairs(classes, counts, np.maximum(rate, rate.T), shared, share)
 
 
-def _correlate(x: Matrix, y: Matrix, permutations: int, seed: int) -> tuple[Estimate, float | None]:
+def _correlate(x: Matrix, y: Matrix, permutations: int, seed: int) -> tuple[Estimate, float | None, float | None]:
+    """r with its interval, p by permuting classes, and p as if the pairs were independent (Pearson)."""
+    from scipy.stats import pearsonr
+
     upper = np.triu_indices(len(x), 1)
     r = correlation(x[upper], y[upper])
     if math.isnan(r):
-        return Estimate(r, -1.0, 1.0, len(upper[0]), "undefined: one side is constant"), None
+        return Estimate(r, -1.0, 1.0, len(upper[0]), "undefined: one side is constant"), None, None
     low, high = _jackknife(x, y, r)
     rng = numpy_generator(seed, "mantel")
     null = []
     for _ in range(permutations):
         order = rng.permutation(len(x))
         null.append(correlation(x[upper], y[np.ix_(order, order)][upper]))
-    return Estimate(r, low, high, len(upper[0]), "Pearson, jackknife over classes"), permutation_p(r, null)
+    estimate = Estimate(r, low, high, len(upper[0]), "Pearson, jackknife over classes")
+    return estimate, permutation_p(r, null), float(pearsonr(x[upper], y[upper]).pvalue)
 
 
 def _jackknife(x: Matrix, y: Matrix, r: float) -> tuple[float, float]:
@@ -136,11 +143,14 @@ def _ranked(pairs: _Pairs) -> list[tuple[int, int]]:
 def _pairs_table(head: SparseHead, pairs: _Pairs, ranked: Sequence[tuple[int, int]]) -> Table:
     shown = [pair for pair in ranked if pairs.confused[pair] > 0][:500]
     names = [head.class_names[c] for c in pairs.classes]
+    shares = [_larger(pairs, a, b) for a, b in shown]
     return Table(
         {
             "class_a": [names[a] for a, _ in shown],
             "class_b": [names[b] for _, b in shown],
             "confusion": [float(pairs.confused[p]) for p in shown],
+            "low": [e.low for e in shares],
+            "high": [e.high for e in shares],
             "a_as_b": [int(pairs.counts[a, pairs.classes[b]]) for a, b in shown],
             "b_as_a": [int(pairs.counts[b, pairs.classes[a]]) for a, b in shown],
             "n_a": [int(pairs.counts[a].sum()) for a, _ in shown],
@@ -150,6 +160,12 @@ def _pairs_table(head: SparseHead, pairs: _Pairs, ranked: Sequence[tuple[int, in
         },
         units={"confusion": "max(C_ij, C_ji), shares of a class's rows", "share": "shared ÷ features of either class"},
     )
+
+
+def _larger(pairs: _Pairs, a: int, b: int) -> Estimate:
+    """The larger of the two shares, with its interval as if it had been chosen beforehand."""
+    ways = ((i, int(pairs.counts[i, pairs.classes[j]])) for i, j in ((a, b), (b, a)))
+    return max((proportion(k, int(pairs.counts[i].sum())) for i, k in ways), key=lambda e: e.value)
 
 
 def shared_features(head: SparseHead, class_a: int | str, class_b: int | str) -> Table:
@@ -210,7 +226,11 @@ def _sentence(r: Estimate, p: float | None, n: int) -> str:
 
 
 def _caveats(head: SparseHead, pairs: _Pairs, never: str | None) -> tuple[str, ...]:
-    caveats = ["A shared feature need not cause the confusion: similar classes share features and are confused."]
+    caveats = [
+        "A shared feature need not cause the confusion: similar classes share features and are confused.",
+        "Pairs that have a class in common are not independent, so Pearson's own p-values are too small.",
+        "The most confused pairs are chosen after looking, so their shares overstate the confusion.",
+    ]
     absent = head.n_classes - len(pairs.classes)
     if absent:
         caveats.append(f"{absent} of {head.n_classes} classes have no rows here and are left out.")

@@ -12,7 +12,16 @@ from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate
 from clearhead.core.seeds import numpy_generator
 
-__all__ = ["correlation", "mcnemar", "mean_interval", "median_interval", "paired_change", "permutation_p", "proportion"]
+__all__ = [
+    "correlation",
+    "mcnemar",
+    "mean_interval",
+    "median_interval",
+    "paired_change",
+    "permutation_p",
+    "proportion",
+    "with_interval",
+]
 
 
 def proportion(successes: int, n: int, level: float = 0.95) -> Estimate:
@@ -30,6 +39,11 @@ def proportion(successes: int, n: int, level: float = 0.95) -> Estimate:
     half = q * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
     # A bound must never exclude the value itself by rounding.
     return Estimate(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)), n, "Wilson", level)
+
+
+def with_interval(name: str, e: Estimate) -> dict[str, float]:
+    """Cells of a table's row: the value under ``name``, its bounds under ``name_low`` and ``name_high``."""
+    return {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
 
 
 def mean_interval(values: ArrayLike, *, seed: int = 0, draws: int = 2000, level: float = 0.95) -> Estimate:

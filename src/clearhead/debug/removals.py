@@ -32,6 +32,7 @@ def removals(head: SparseHead, plan: RepairPlan) -> Finding:
             "held_out_accuracy": estimates[plan.chosen],
             "held_out_without_removals": estimates[0],
             "lambda": plan.lambda_,
+            "gap": plan.gap,
             "features_per_class_before": head.features_per_class,
             "features_per_class_after": plan.head.features_per_class,
         },

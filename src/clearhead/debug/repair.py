@@ -11,7 +11,7 @@ from torch import Tensor
 from clearhead.core.errors import InputError
 from clearhead.core.finding import Estimate, Finding, Scalar, Table
 from clearhead.debug.inputs import Part, class_numbers, predicted
-from clearhead.debug.intervals import mcnemar, paired_change, proportion
+from clearhead.debug.intervals import mcnemar, paired_change, proportion, with_interval
 from clearhead.head import Edit, SparseHead, apply_edits
 
 __all__ = ["edited", "repair"]
@@ -41,7 +41,7 @@ def repair(
     parts: Mapping[str, Part],
     *,
     edits: Sequence[Edit] = (),
-    refitted: bool = False,
+    gap: float | None = None,
     seed: int = 0,
 ) -> Finding:
     """The exact effect of an edit (or of a refit) on every part of the data.
@@ -49,6 +49,7 @@ def repair(
     Parameters
     ----------
     before, after : heads over the same features and classes.
+    gap : certified duality gap of the refit, of the null loss; None where the other weights were not fitted again.
     parts : name ("train", "val", "test") → `Part`; groups, where given, get rows of their own and a worst-group line.
 
     Returns
@@ -65,14 +66,20 @@ def repair(
         rows += _rows(name, right, target, part.groups, before.class_names, seed)
         numbers |= _numbers(name, right, part.groups, seed)
     weights = [int((head.weight != 0).sum()) for head in (before, after)]
-    numbers |= {"weights_before": weights[0], "weights_after": weights[1], "edits": len(edits), "refitted": refitted}
+    numbers |= {
+        "weights_before": weights[0],
+        "weights_after": weights[1],
+        "edits": len(edits),
+        "refitted": gap is not None,
+    }
+    numbers |= {} if gap is None else {"gap": gap}
     return Finding(
         kind="repair",
         title="Before and after the edit",
         sentence=_sentence(numbers, parts, len(edits)),
         numbers=numbers,
         tables={"change": _table(rows), "edits": _edits_table(edits)},
-        caveats=_caveats(parts, refitted),
+        caveats=_caveats(parts, gap is not None),
         settings={"seed": seed},
     )
 
@@ -105,8 +112,8 @@ def _row(part: str, kind: str, name: str, right: list[Any], where: Any, seed: in
         "slice": kind,
         "name": name,
         "n": int(where.sum()),
-        "before": float(was.mean()),
-        "after": float(is_.mean()),
+        **with_interval("before", proportion(int(was.sum()), len(was))),
+        **with_interval("after", proportion(int(is_.sum()), len(is_))),
         "change": change.value,
         "low": change.low,
         "high": change.high,

@@ -66,7 +66,8 @@ class RepairPlan:
     """Steps from none removed to the limit, all refitted at one λ.
 
     ``chosen`` is the step with removals that is best on held-out material (of equals the later), or 0 if even that one
-    is more than a standard error worse than removing nothing; ``head`` is its head, refitted on all of the material.
+    is more than a standard error worse than removing nothing; ``head`` is its head, refitted on all of the material,
+    and ``gap`` the certified gap of that refit.
     """
 
     steps: tuple[Step, ...]
@@ -74,6 +75,7 @@ class RepairPlan:
     head: SparseHead
     lambda_: float
     n_held: int
+    gap: float
 
     @property
     def edits(self) -> list[Edit]:
@@ -112,8 +114,8 @@ def suggest_removals(
     progress.finish()
     index = _choose_step(steps, len(held.labels))
     keep = {"lambda_": lambda_, "l1_ratio": options.l1_ratio, "tol": options.tol}
-    final, _ = refit_without(head, material, steps[index].removed, **keep)
-    return RepairPlan(tuple(steps), index, final, lambda_, len(held.labels))
+    final, solution = refit_without(head, material, steps[index].removed, **keep)
+    return RepairPlan(tuple(steps), index, final, lambda_, len(held.labels), solution.gap)
 
 
 def _material(

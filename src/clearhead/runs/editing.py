@@ -57,14 +57,23 @@ def edit(
         raise SettingError("the network's own head was not fitted here, so it cannot be refitted", fix="drop --refit")
     _check_free(out)
     before = network_head(run) if dense else run.head
-    after = _refitted(run, edits) if refit else edited(before, edits, allow_empty=allow_empty)
-    return derive(run, after, edits, out, refitted=refit, dense=dense)
+    after, gaps = _refitted(run, edits) if refit else (edited(before, edits, allow_empty=allow_empty), None)
+    return derive(run, after, edits, out, gaps=gaps, dense=dense)
 
 
 def derive(
-    run: Run, after: SparseHead, edits: Sequence[Edit], out: Path, *, refitted: bool, dense: bool = False
+    run: Run,
+    after: SparseHead,
+    edits: Sequence[Edit],
+    out: Path,
+    *,
+    gaps: Sequence[float] | None = None,
+    dense: bool = False,
 ) -> Run:
-    """A new run at ``out`` with this head in place of the run's own, and the proof of what that does."""
+    """A new run at ``out`` with this head in place of the run's own, and the proof of what that does.
+
+    ``gaps`` are the certified gaps of a refit, one a question; None where weights were only edited.
+    """
     from clearhead.runs.run import Run
 
     _check_free(out)
@@ -77,7 +86,7 @@ def derive(
     new.record.data["steps"]["select"] = {"key": content_key(after.weight), "seconds": 0.0, "at": "edited"}
     new.record.note(**run.record.facts, edited_from=str(run.folder.resolve()))
     questions = [network_task(run)] if dense else tasks(run)
-    for name, finding in _proofs(run, questions, after, edits, refitted):
+    for name, finding in _proofs(run, questions, after, edits, gaps):
         finding.save(out / "findings" / f"{name}.json")
     if (run.folder / "findings" / "suspects.json").exists():
         shutil.copy2(run.folder / "findings" / "suspects.json", out / "findings" / "suspects.json")
@@ -89,12 +98,12 @@ def _check_free(out: Path) -> None:
         raise SettingError(f"{out} already holds a run", fix="choose another --out")
 
 
-def _refitted(run: Run, edits: Sequence[Edit]) -> SparseHead:
-    """The head fitted again, each label's own where many hold at once, each at the λ it was selected at."""
+def _refitted(run: Run, edits: Sequence[Edit]) -> tuple[SparseHead, list[float]]:
+    """The head fitted again, each label's own where many hold at once, each at its selected λ; its certified gaps."""
     targets, rows, settings = fitting.targets_of(run), run.split.train, run.config.fit
     gone = removed_features(run.head, edits)
     many = targets.ndim > 1
-    made = []
+    made, gaps = [], []
     for i, solution in enumerate(run.solutions):
         head, again = refit_without(
             label_head(run.head, i) if many else run.head,
@@ -106,8 +115,9 @@ def _refitted(run: Run, edits: Sequence[Edit]) -> SparseHead:
         )
         again.raise_if_failed()
         made.append(head)
+        gaps.append(again.gap)
     weight, intercept = torch.cat([h.weight for h in made], 1), torch.cat([h.intercept for h in made])
-    return run.head.with_weight(weight, intercept)
+    return run.head.with_weight(weight, intercept), gaps
 
 
 def _copy(run: Run, out: Path) -> None:
@@ -131,17 +141,17 @@ def _link(source: str, target: str) -> Any:
 
 
 def _proofs(
-    run: Run, questions: Sequence[Task], after: SparseHead, edits: Sequence[Edit], refit: bool
+    run: Run, questions: Sequence[Task], after: SparseHead, edits: Sequence[Edit], gaps: Sequence[float] | None
 ) -> Iterator[tuple[str, Finding]]:
     """(file name, finding) of what the edit does to each question whose weights it changed."""
     for number, task in enumerate(questions):
         new = label_head(after, number) if task.name else after
         if not task.name or bool((new.weight != task.head.weight).any()):
-            for finding in _proof(run, task, new, edits, refit):
+            for finding in _proof(run, task, new, edits, None if gaps is None else gaps[number]):
                 yield named(finding.kind, number, task, finding)
 
 
-def _proof(run: Run, task: Task, after: SparseHead, edits: Sequence[Edit], refit: bool) -> list[Finding]:
+def _proof(run: Run, task: Task, after: SparseHead, edits: Sequence[Edit], gap: float | None) -> list[Finding]:
     groups = sources.column(run.table, run.config.data.group_column)
     parts = {
         name: Part(*task.part(run, name), None if groups is None else groups[rows.numpy()])
@@ -150,6 +160,6 @@ def _proof(run: Run, task: Task, after: SparseHead, edits: Sequence[Edit], refit
     seed = run.config.data.seed
     flips = compare(task.head, after, *task.part(run, "test"), names=("before", "after"), seed=seed)
     return [
-        repair(task.head, after, parts, edits=edits, refitted=refit, seed=seed),
+        repair(task.head, after, parts, edits=edits, gap=gap, seed=seed),
         of_table(flips, task.rows["test"]),
     ]

@@ -138,8 +138,8 @@ class Run:
 
     def mend(self, out: Path | str) -> Run:
         """A new run at ``out`` with the suggested repair: features removed, the rest fitted again, the proof."""
-        head, edits = suspecting.suggested(self)
-        return editing.derive(self, head, edits, Path(out), refitted=True)
+        head, edits, gap = suspecting.suggested(self)
+        return editing.derive(self, head, edits, Path(out), gaps=[gap])
 
     def predict(self, inputs: list[Any]) -> list[dict[str, Any]]:
         """What the sparse head and the network say about new images (paths or PIL images) or texts."""

@@ -94,12 +94,18 @@ def suspect(run: Run, model: str | None = None, cue: str | None = None) -> Findi
     return kept["suspects"]
 
 
-def suggested(run: Run) -> tuple[SparseHead, list[Edit]]:
-    """The repair that `suspect` suggested: the mended head and its edits; `ArtifactError` if it was not asked yet."""
+def suggested(run: Run) -> tuple[SparseHead, list[Edit], float]:
+    """The repair that `suspect` suggested: the mended head, its edits and its certified gap.
+
+    `ArtifactError` if it was not asked yet.
+    """
     folder = run.folder / "suggested"
-    if not (folder / "edits.json").exists():
+    steps = next((f for f in run.findings if f.kind == "removals"), None)
+    if steps is None or "gap" not in steps.numbers or not (folder / "edits.json").exists():
         raise ArtifactError(f"{run.folder} has no suggestion", fix=f"clearhead debug {run.folder} --suspects")
-    return SparseHead.load(folder), read_edits(folder / "edits.json")
+    gap = steps.numbers["gap"]
+    assert isinstance(gap, float)
+    return SparseHead.load(folder), read_edits(folder / "edits.json"), gap
 
 
 def _grounds(run: Run, model: str | None, column: str | None) -> _Grounds:
