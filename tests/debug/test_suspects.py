@@ -10,6 +10,7 @@ from PIL import Image
 from clearhead.core.errors import DataError, SettingError
 from clearhead.debug import (
     Material,
+    Objects,
     SuggestOptions,
     Swap,
     cue_from_errors,
@@ -22,8 +23,9 @@ from clearhead.debug import (
     suspects,
     swap_surroundings,
 )
+from clearhead.debug.objects import blend, ellipse
 from clearhead.debug.suggest import balancing_weights
-from clearhead.debug.surroundings import _pairs, blend, ellipse
+from clearhead.debug.surroundings import _pairs
 from clearhead.glm import Binomial, fit
 from clearhead.head import SparseHead
 
@@ -155,12 +157,34 @@ def test_blend_is_exact_at_both_ends_and_boxes_take_only_the_box():
         [white, black],
         [0, 1],
         lambda p: torch.stack([torch.tensor(np.asarray(i)[..., 0]).float().flatten() for i in p]),
-        boxes=boxes,
+        objects=Objects(boxes),
         swap=Swap(count=2),
     )
     image = swapped.features[int((swapped.behind == 1).nonzero()[0])].reshape(6, 8)
     assert float(image[:2].max()) == 0
     assert float(image[3:5, 5:7].min()) == 255
+
+
+def test_masks_take_the_outline_and_leave_nothing_of_the_other_object():
+    grey, black = (Image.new("RGB", (8, 6), c) for c in ("gray", "black"))
+    corner, block = np.zeros((6, 8)), np.zeros((6, 8), bool)
+    corner[0, :4] = corner[:4, 0] = 1  # an L in a box of 4 by 4
+    block[2:6, 4:8] = True
+    objects = Objects.outlined([corner, block])
+    assert objects.boxes.tolist() == [[0, 0, 4, 4], [4, 2, 8, 6]]
+    swapped = swap_surroundings(
+        [grey, black],
+        [0, 1],
+        lambda p: torch.stack([torch.tensor(np.asarray(i)[..., 0]).float().flatten() for i in p]),
+        objects=objects,
+        swap=Swap(count=2),
+    )
+    image = swapped.features[int((swapped.behind == 1).nonzero()[0])].reshape(6, 8)
+    assert (image[2:, 4:] == 128).all(), "all of the block is covered, though the L is smaller"
+    assert not image[:2].any()
+    assert not image[:, :4].any()
+    with pytest.raises(DataError, match="mask 1 marks nothing"):
+        Objects.outlined([corner, np.zeros((6, 8))])
 
 
 @pytest.mark.parametrize(
@@ -175,4 +199,4 @@ def test_blend_is_exact_at_both_ends_and_boxes_take_only_the_box():
 def test_bad_pictures_are_named(labels, swap, boxes, error):
     images = [Image.new("RGB", (4, 4))] * 2
     with pytest.raises((DataError, SettingError), match=error):
-        swap_surroundings(images, labels, featurize, swap=swap, boxes=boxes)
+        swap_surroundings(images, labels, featurize, swap=swap, objects=None if boxes is None else Objects(boxes))

@@ -11,6 +11,7 @@ from clearhead.debug.evidence import Evidence, gather_evidence
 from clearhead.debug.fidelity import fidelity
 from clearhead.debug.inputs import Part, label_head
 from clearhead.debug.misclassified import MisclassifiedOptions, misclassified
+from clearhead.debug.objects import Objects
 from clearhead.debug.refit import Material, refit_without, removed_features
 from clearhead.debug.removals import removals
 from clearhead.debug.repair import edited, repair
@@ -28,6 +29,7 @@ __all__ = [
     "Evidence",
     "Material",
     "MisclassifiedOptions",
+    "Objects",
     "PairOptions",
     "Part",
     "PasteOptions",

@@ -17,7 +17,7 @@ from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.core.seeds import numpy_generator
 from clearhead.debug.inputs import class_numbers
 from clearhead.debug.intervals import paired_change, proportion
-from clearhead.debug.surroundings import blend, ellipse
+from clearhead.debug.objects import blend, ellipse
 from clearhead.head import SparseHead
 
 __all__ = ["PasteOptions", "box_mask", "counterfactual_image", "surround_mask"]

@@ -3,7 +3,7 @@
 In ordinary data object and surroundings go together, so a feature of either predicts the label. Put the middle of one
 picture into the surroundings of another, drawn independently, and the two come apart: a feature that follows the
 picture behind is a feature of the surroundings. Nothing but images and labels is needed. The middle is a centred
-ellipse, an assumption to state with every result, or the object's box where boxes are given.
+ellipse, an assumption to state with every result, or the object's box or outline where boxes or masks are given.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from clearhead.core.errors import DataError, SettingError
 from clearhead.core.progress import Progress, Silent
 from clearhead.core.seeds import numpy_generator
 from clearhead.debug.inputs import class_numbers
+from clearhead.debug.objects import Objects, blend, ellipse
 
-__all__ = ["Swap", "Swapped", "blend", "ellipse", "swap_surroundings"]
+__all__ = ["Swap", "Swapped", "swap_surroundings"]
 
 Featurize = Callable[[list[Image.Image]], Tensor]
 
@@ -68,7 +69,7 @@ def swap_surroundings(
     labels: Any,
     featurize: Featurize,
     *,
-    boxes: NDArray[np.float64] | None = None,
+    objects: Objects | None = None,
     swap: Swap | None = None,
     progress: Progress | None = None,
 ) -> Swapped:
@@ -79,7 +80,7 @@ def swap_surroundings(
     images, labels : n pictures (any sequence that yields PIL images) and their classes (n,).
     featurize : list of pictures → (len, p) raw features, for instance
         ``lambda pictures: backbone.features(backbone.preprocess(pictures))``.
-    boxes : (n, 4) x0, y0, x1, y1 of the objects in pixels, if known; the middle is then the box's ellipse.
+    objects : boxes or masks of the objects, if known; the middle is then the object instead of the picture's ellipse.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def swap_surroundings(
     """
     swap, progress = swap or Swap(), progress or Silent()
     target = class_numbers(labels)
-    _check(images, target, boxes, swap)
+    _check(images, target, objects, swap)
     rng = numpy_generator(swap.seed, "surroundings")
     pairs = [_pairs(len(target), rng) for _ in range(-(-swap.count // len(target)))]
     middle, behind = (np.concatenate(part)[: swap.count] for part in zip(*pairs, strict=True))
@@ -96,8 +97,8 @@ def swap_surroundings(
     parts = []
     for rows in _batches(len(middle), swap.batch):
         pictures = [
-            _in_boxes(images, int(middle[i]), int(behind[i]), boxes, swap.soft)
-            if boxes is not None
+            _in_place(images, int(middle[i]), int(behind[i]), objects, swap.soft)
+            if objects is not None
             else _in_middle(images, int(middle[i]), int(behind[i]), float(radius[i]), swap.soft)
             for i in rows
         ]
@@ -109,15 +110,15 @@ def swap_surroundings(
     return Swapped(torch.cat(parts), target[front], target[back], front, back, swap)
 
 
-def _check(images: Sequence[Image.Image], target: Tensor, boxes: NDArray[np.float64] | None, swap: Swap) -> None:
+def _check(images: Sequence[Image.Image], target: Tensor, objects: Objects | None, swap: Swap) -> None:
     if len(images) != len(target):
         raise DataError("one label an image is needed", got=f"{len(target)} labels", expected=f"{len(images)}")
     if int(target.min()) == int(target.max()):
         raise DataError("surroundings can be exchanged only between classes", got="one class in the labels")
     if not 0 < swap.radius[0] <= swap.radius[1] <= 1.4 or swap.count < 1:
         raise SettingError("radius must be a range within (0, 1.4], count at least 1", got=swap)
-    if boxes is not None and np.shape(boxes) != (len(target), 4):
-        raise DataError("boxes must be x0, y0, x1, y1 a row", got=f"shape {np.shape(boxes)}")
+    if objects is not None and np.shape(objects.boxes) != (len(target), 4):
+        raise DataError("boxes must be x0, y0, x1, y1 a row", got=f"shape {np.shape(objects.boxes)}")
 
 
 def _pairs(n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -136,32 +137,13 @@ def _in_middle(images: Sequence[Image.Image], front: int, back: int, radius: flo
     return blend(behind, before, ellipse(behind.size, radius, soft))
 
 
-def _in_boxes(
-    images: Sequence[Image.Image], front: int, back: int, boxes: NDArray[np.float64], soft: float
-) -> Image.Image:
-    """The object of one picture over the object of the other: the same box, its own content."""
+def _in_place(images: Sequence[Image.Image], front: int, back: int, objects: Objects, soft: float) -> Image.Image:
+    """The object of one picture over the object of the other, in its box; nothing of the other's outline stays."""
     behind = images[back].convert("RGB")
-    x0, y0, x1, y1 = (round(float(v)) for v in boxes[back])
-    size = (max(x1 - x0, 1), max(y1 - y0, 1))
-    left, top, right, bottom = (round(float(v)) for v in boxes[front])
-    content = images[front].convert("RGB").crop((left, top, right, bottom)).resize(size)
+    x0, y0, x1, y1 = objects.corners(back)
+    size = (x1 - x0, y1 - y0)
     before, mask = behind.copy(), Image.new("F", behind.size, 0.0)
-    before.paste(content, (x0, y0))
-    mask.paste(Image.fromarray(ellipse(size, 1.0, soft)), (x0, y0))
+    before.paste(objects.content(front, images[front].convert("RGB"), size), (x0, y0))
+    outline = np.maximum(objects.shape(front, size, soft), objects.shape(back, size, soft))
+    mask.paste(Image.fromarray(outline), (x0, y0))
     return blend(behind, before, np.asarray(mask))
-
-
-def ellipse(size: tuple[int, int], radius: float = 0.6, soft: float = 0.1) -> NDArray[np.float32]:
-    """(height, width) weights in [0, 1] of a centred ellipse with a soft edge; ``size`` is (width, height)."""
-    x, y = ((np.arange(side) + 0.5) * 2 / side - 1 for side in size)
-    distance = np.hypot(y[:, None], x[None, :])
-    return np.clip((radius - distance) / max(soft, 1e-6) + 0.5, 0, 1).astype(np.float32)
-
-
-def blend(image: Image.Image, pattern: Image.Image, mask: NDArray[np.float32]) -> Image.Image:
-    """``image`` where the mask is 0, ``pattern`` where it is 1, a weighted mean between (F.2); all of one size."""
-    a, b = (np.asarray(picture.convert("RGB"), dtype=np.float32) for picture in (image, pattern))
-    if a.shape != b.shape or mask.shape != a.shape[:2]:
-        raise DataError("image, pattern and mask differ in size", got=f"{a.shape}, {b.shape}, {mask.shape}")
-    weight = mask[..., None]
-    return Image.fromarray(np.rint(a * (1 - weight) + b * weight).astype(np.uint8))

@@ -18,6 +18,7 @@ from clearhead.debug import (
     Cue,
     Evidence,
     Material,
+    Objects,
     PairOptions,
     RepairPlan,
     SuggestOptions,
@@ -155,7 +156,7 @@ def _pictured(run: Run, labels: Tensor, model: str | None) -> _Grounds:
         pictures,
         labels[rows],
         featurize,
-        boxes=None if boxes is None else boxes[rows.numpy()].astype(float),
+        objects=None if boxes is None else Objects(boxes[rows.numpy()].astype(float)),
         swap=Swap(seed=seed),
         progress=run.progress,
     )
