@@ -1,192 +1,99 @@
 """Time against certified gap: the path solver and its peers on the same λ grid and the same standardised features.
 
-    python benchmarks/solver.py --quick              # the main row, small sizes, families; under 20 minutes
-    python benchmarks/solver.py --full               # everything; hours
-    python benchmarks/solver.py --part main --no-peers
+    scripts/bench solver --quick                      # small sizes, and ours at 20,000 rows: under 20 minutes
+    scripts/bench solver --full                       # every row against everyone: hours
+    scripts/bench solver --full --part grouped-20000  # one row
+    scripts/bench solver --full --only glmnet --only clearhead
 
-Everyone's weights are certified again here, in float64, by `clearhead.glm.certificate`. Results go to
-``runs/bench/solver.json``; `benchmarks/solver_report.py` draws them.
+Every result is stored under ``runs/bench/solver/ROW/WHO.json`` when it is there; what is stored is not measured again
+without ``--again``. Everyone runs in a process of its own on two threads, and everyone's weights are certified again
+here in float64 by `clearhead.glm.certificate`. `benchmarks/solver_report.py` draws and tabulates the results.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from clearhead.core.artifacts import read_json, write_json
-from clearhead.features import FeatureTable
-from clearhead.glm import Binomial, ElasticNet, Gaussian, GroupElasticNet, Multinomial, fit_path
+from clearhead.core.artifacts import write_json
 from clearhead.glm.certificate import certify
-from clearhead.glm.path import lambda_grid
 from clearhead.glm.problem import Problem
-from solver_peers import available, glmnet, python_peer
+from solver_peers import Outcome, missing, run
+from solver_rows import ALPHA, ROWS, Row, grid
 
-HERE = Path(__file__).resolve().parents[1]
-FEATURES = HERE.parent / "shared" / "data" / "features" / "cifar10_mobilenetv2_train.npz"
-OUT = HERE / "runs" / "bench" / "solver.json"
-ALPHA = 0.99
-PACKAGES_OF = {"gaussian": ["skglm", "adelie"], "binomial": ["skglm", "adelie"], "grouped": ["adelie"]}
-TEXT = HERE / "runs" / "tables" / "sst2"  # MiniLM features of SST-2's training sentences, made by `clearhead run`
+HERE = Path(__file__).resolve().parent
+OUT = HERE.parent / "runs" / "bench" / "solver"
+LIMITS = {"quick": 30.0, "full": 330.0}  # seconds for a peer
 
 
-def features(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    data = np.load(FEATURES)
-    return torch.from_numpy(data["features"][:n].astype(np.float32)), torch.from_numpy(data["labels"][:n].astype(int))
+def ours(name: str, tol: float, repeats: int) -> dict[str, Any]:
+    command = [sys.executable, str(HERE / "solver_ours.py"), name, str(tol), str(repeats)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed:\n{done.stderr[-3000:]}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
-def synthetic(n: int, p: int, k: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """ReLU features with a low-rank common part, labels from a sparse head with noise."""
-    generator = torch.Generator().manual_seed(seed)
-    common = torch.randn(n, 40, generator=generator) @ torch.randn(40, p, generator=generator) * 0.3
-    X = (common + torch.randn(n, p, generator=generator)).relu_()
-    W = torch.randn(p, k, generator=generator) * (torch.rand(p, k, generator=generator) < 0.05)
-    Z = X @ W
-    gumbel = -torch.log(-torch.log(torch.rand(n, k, generator=generator).clamp(1e-9, 1 - 1e-7)))
-    return X, (Z / Z.std() * 3 + gumbel).argmax(1)
-
-
-def timed(work: Callable[[], Any], repeats: int) -> tuple[list[float], Any]:
-    seconds, result = [], None
-    for _ in range(repeats):
-        began = time.perf_counter()
-        result = work()
-        seconds.append(time.perf_counter() - began)
-    return seconds, result
-
-
-def read_seconds(X: torch.Tensor) -> float:
-    return statistics.median(timed(lambda: X.sum(), 15)[0])
-
-
-def ours(X: torch.Tensor, y: torch.Tensor, tol: float, repeats: int, **keywords: Any) -> dict[str, Any]:
-    seconds, path = timed(lambda: fit_path(X, y, tol=tol, **keywords), repeats)
+def theirs(row: Row, who: str, limit: float) -> dict[str, Any]:
+    """A peer's path and its gaps, certified like ours; glmnet scales a gaussian response, which changes its ridge."""
+    X, y = row.data()
+    problem = Problem.build(X.double(), y, row.loss)
+    lambdas, target = grid(problem, row), y.double().numpy()
+    unit = float(target.std()) if row.family == "gaussian" and who.startswith("glmnet") else 1.0
+    scaled = [value / unit for value in lambdas]
+    found = run(who, problem.design.Z.numpy(), target / unit, row.family, ALPHA, scaled, limit)
+    gaps, objectives, nonzeros = certified(problem, row, lambdas, found, unit)
     return {
-        "solver": "clearhead",
-        "tol": tol,
-        "seconds": statistics.median(seconds),
-        "all_seconds": seconds,
-        "gaps": [s.gap for s in path],
-        "objectives": [s.objective for s in path],
-        "nonzeros": [s.nonzeros for s in path],
-        "steps": sum(s.n_iter for s in path),
-        "reads": sum(s.info["reads"] for s in path),
-        "statuses": {s.name: n for s, n in path.statuses().items()},
+        "solver": who,
+        "seconds": found.seconds,
+        "lambdas": [len(gaps), len(lambdas)],
+        "marks": found.marks,
+        "gaps": gaps,
+        "objectives": objectives,
+        "nonzeros": nonzeros,
+        "null_loss": problem.null[1],
     }
 
 
-def peer(
-    X: torch.Tensor, y: torch.Tensor, loss: Any, penalty: Any, lambdas: list[float], who: str | float
-) -> dict[str, Any]:
-    """A peer on the same standardised features and grid, certified like ours: a package, or glmnet's ``thresh``."""
-    problem = Problem.build(X.double(), y, loss)
-    Z = problem.design.Z.numpy()
-    family = loss.name if not penalty.grouped else "grouped"
-    target = y.double().numpy()
-    unit = target.std() if loss.name == "gaussian" and not isinstance(who, str) else 1.0
-    grid = [v / unit for v in lambdas]  # glmnet scales y, which changes the ridge part
-    if isinstance(who, str):
-        seconds, coefs, intercepts = python_peer(who, Z, target, family, ALPHA, grid)
-    else:
-        seconds, coefs, intercepts = glmnet(Z, target / unit, family, ALPHA, grid, who)
-    gaps, objectives = [], []
-    for lambda_, W, b in zip(lambdas, coefs, intercepts, strict=True):
+def certified(
+    problem: Problem, row: Row, lambdas: list[float], found: Outcome, unit: float
+) -> tuple[list[float], list[float], list[int]]:
+    """Gaps relative to the null loss, objectives and numbers of nonzero weights; the intercept is made exact."""
+    gaps, objectives, nonzeros = [], [], []
+    for lambda_, W, b in zip(lambdas, found.coef, found.intercept, strict=False):
         coef = torch.from_numpy(W * unit)
-        point = certify(problem, penalty, lambda_, coef, problem.logits(coef), torch.from_numpy(b * unit))
+        point = certify(problem, row.penalty, lambda_, coef, problem.logits(coef), torch.from_numpy(b * unit))
         gaps.append((point.objective - point.dual) / problem.null[1])
         objectives.append(point.objective)
-    name = who if isinstance(who, str) else f"glmnet {who:g}"
-    return {"solver": name, "seconds": seconds, "gaps": gaps, "objectives": objectives}
+        nonzeros.append(int((coef != 0).sum()))
+    return gaps, objectives, nonzeros
 
 
-def row(name: str, X: torch.Tensor, y: torch.Tensor, loss: Any, penalty: Any, plan: dict[str, Any]) -> dict[str, Any]:
-    """One line of the table: ours at each tolerance, then glmnet where asked and present."""
-    problem = Problem.build(X, y, loss)
-    lambdas = lambda_grid(penalty.lambda_max(problem.null[2]), plan.get("n_lambdas", 100), 1e-3)
-    null = problem.null[1]
-    del problem
-    fit_path(X[:500], y[:500] if loss.name == "gaussian" else _some(y), loss=loss, penalty=penalty, n_lambdas=3)
-    results = [
-        ours(X, y, tol, plan.get("repeats", 3), loss=loss, penalty=penalty, lambdas=lambdas) for tol in plan["tols"]
-    ]
-    for who in plan.get("peers", ()):
-        results.append(peer(X, y, loss, penalty, lambdas, who))
-    return {
-        "name": name,
-        "shape": [*X.shape, int(y.max()) + 1 if loss.name != "gaussian" else 1],
-        "read_seconds": read_seconds(X),
-        "threads": torch.get_num_threads(),
-        "null_loss": null,
-        "results": results,
-    }
+def works(row: Row, quick: bool) -> list[str]:
+    """Who takes part in a row: clearhead at its tolerances, then the peers."""
+    tols = row.tols[:1] if quick and row.quick == "ours" else row.tols
+    return [f"clearhead:{tol:g}" for tol in tols] + list(row.peers if not quick or row.quick == "everyone" else ())
 
 
-def _some(y: torch.Tensor) -> torch.Tensor:
-    """Labels for a warm-up fit that compiles the kernels: every class occurs."""
-    k = int(y.max()) + 1
-    return torch.arange(500) % k
+def measure(name: str, who: str, limit: float) -> dict[str, Any]:
+    row = ROWS[name]
+    solver, _, setting = who.partition(":")
+    result = ours(name, float(setting), row.repeats) if solver == "clearhead" else theirs(row, who, limit)
+    return result | {"row": name, "measured": time.strftime("%Y-%m-%d %H:%M"), "threads": 2}
 
 
-def plans(full: bool) -> dict[str, Callable[[bool], dict[str, Any]]]:
-    """Name → the row, given whether peers are wanted."""
-
-    def main(peers: bool) -> dict[str, Any]:
-        plan = {"tols": [1e-3, 1e-6], "repeats": 3 if full else 1, "peers": [1e-7] if peers else []}
-        return row("main", *features(20000), Multinomial(), ElasticNet(ALPHA), plan)
-
-    def table(n: int) -> Callable[[bool], dict[str, Any]]:
-        def build(peers: bool) -> dict[str, Any]:
-            plan = {"tols": [1e-3, 1e-4], "repeats": 3, "peers": [1e-7] if peers else []}
-            return row(f"table36-{n}", *features(n), Multinomial(), ElasticNet(ALPHA), plan)
-
-        return build
-
-    def family(name: str, loss: Any, penalty: Any, n: int) -> Callable[[bool], dict[str, Any]]:
-        def build(peers: bool) -> dict[str, Any]:
-            X, y = features(n)
-            y = (y == 3).long() if loss.name == "binomial" else y
-            y = y.double() if loss.name == "gaussian" else y
-            others = [] if not peers else [1e-7, *PACKAGES_OF[name]]
-            return row(name, X, y, loss, penalty, {"tols": [1e-3, 1e-6], "repeats": 3, "peers": others})
-
-        return build
-
-    def text(peers: bool) -> dict[str, Any]:
-        table = FeatureTable.open(TEXT)
-        rows = np.flatnonzero(table.columns["split"] == "train")
-        X, y = table.take(torch.from_numpy(rows)).float(), torch.as_tensor(table.labels)[torch.from_numpy(rows)]
-        others = [1e-7, "skglm", "adelie", "sklearn"] if peers else []
-        return row("text", X, y, Binomial(), ElasticNet(ALPHA), {"tols": [1e-3, 1e-6], "repeats": 3, "peers": others})
-
-    def wide(_peers: bool) -> dict[str, Any]:
-        return row(
-            "synthetic-50k",
-            *synthetic(50000, 2048, 10),
-            Multinomial(),
-            ElasticNet(ALPHA),
-            {"tols": [1e-3], "repeats": 1},
-        )
-
-    def many(_peers: bool) -> dict[str, Any]:
-        plan = {"tols": [1e-3], "repeats": 1, "n_lambdas": 10}
-        return row("k1000", *synthetic(50000, 2048, 1000), Multinomial(), ElasticNet(ALPHA), plan)
-
-    size = 20000 if full else 5000
-    parts = {"main": main, **{f"table36-{n}": table(n) for n in (1000, 2000, 3000, 4000, 5000)}}
-    parts |= {
-        "gaussian": family("gaussian", Gaussian(), ElasticNet(ALPHA), size),
-        "binomial": family("binomial", Binomial(), ElasticNet(ALPHA), size),
-        "grouped": family("grouped", Multinomial(), GroupElasticNet(ALPHA), size),
-    }
-    parts |= {"text": text} if TEXT.is_dir() else {}
-    return parts | ({"synthetic-50k": wide, "k1000": many} if full else {})
+def said(result: dict[str, Any]) -> str:
+    done = "of {1} λ's {0}, ".format(*result["lambdas"]) if "lambdas" in result else ""
+    worst = max(result["gaps"], default=float("nan"))
+    return f"{result['seconds']:.2f} s, {done}worst gap {worst:.1e} {result.get('statuses', '')}"
 
 
 def main() -> None:
@@ -194,21 +101,24 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="under 20 minutes (default)")
     size.add_argument("--full", action="store_true", help="everything, hours")
-    parser.add_argument("--part", action="append", help="only these rows")
-    parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    peers = not arguments.no_peers and available()
-    parts = plans(arguments.full)
-    stored = read_json(OUT) if OUT.is_file() else {}
-    for name in arguments.part or parts:
-        stored[name] = parts[name](peers)
-        write_json(OUT, stored)
-        for result in stored[name]["results"]:
-            short = {k: result[k] for k in ("solver", "tol", "seconds", "steps", "reads", "statuses") if k in result}
-            print(name, json.dumps({**short, "worst_gap": max(result["gaps"])}), flush=True)
-        print(name, "one read of X:", stored[name]["read_seconds"], "s", flush=True)
+    parser.add_argument("--part", action="append", choices=list(ROWS), help="only these rows")
+    parser.add_argument("--only", action="append", help="only these: clearhead, glmnet, adelie, …")
+    parser.add_argument("--again", action="store_true", help="measure again what is stored")
+    parser.add_argument("--limit", type=float, help="seconds for a peer")
+    a = parser.parse_args()
+    torch.set_num_threads(2)
+    limit = a.limit or LIMITS["full" if a.full else "quick"]
+    for name in a.part or [name for name, row in ROWS.items() if a.full or row.quick]:
+        for who in works(ROWS[name], not a.full and not a.part):
+            file = OUT / name / f"{who.replace(':', '-')}.json"
+            if (a.only and not any(who.startswith(only) for only in a.only)) or (file.is_file() and not a.again):
+                continue
+            if reason := missing(who):
+                print(f"{name} {who}: left out, needs {reason}", flush=True)
+                continue
+            result = measure(name, who, limit)
+            write_json(file, result)
+            print(f"{name} {who}: {said(result)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,90 +1,114 @@
-"""Peers of the path solver, each called the way its own users call it, on features that are standardised already."""
+"""Peers of the path solver, each run in a process and an environment of its own, on features standardised before.
+
+A peer is named as a user would ask for it: ``glmnet`` and ``skglm`` with their defaults, ``glmnet:1e-10`` with another
+tolerance. One that is asked λ by λ stops at the limit of seconds and says how far it came.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["available", "glmnet", "python_peer"]
+__all__ = ["Outcome", "missing", "run"]
 
-PEERS = Path(__file__).resolve().parents[1] / "runs" / "bench" / "peers"  # adelie wants numpy below 2: apart from ours
-PACKAGES = ["scikit-learn", "skglm", "adelie"]
-
-SCRIPT = """
-suppressMessages(library(glmnet))
-a <- commandArgs(TRUE)
-about <- list(n = as.integer(a[2]), p = as.integer(a[3]), m = as.integer(a[4]), family = a[5], alpha = as.numeric(a[6]),
-              thresh = as.numeric(a[7]))
-x <- matrix(readBin(file.path(a[1], "x.bin"), "double", about$n * about$p), about$n, about$p)
-y <- readBin(file.path(a[1], "y.bin"), "double", about$n)
-family <- if (about$family == "grouped") "multinomial" else about$family
-kind <- if (about$family == "grouped") "grouped" else "ungrouped"
-lambda <- readBin(file.path(a[1], "lambda.bin"), "double", about$m)
-glmnet.control(fdev = 0, devmax = 1)
-target <- if (family == "gaussian") y else factor(y)
-began <- proc.time()[["elapsed"]]
-f <- glmnet(x, target, family = family, alpha = about$alpha, lambda = lambda, standardize = FALSE,
-            thresh = about$thresh, maxit = 1e7, type.multinomial = kind)
-seconds <- proc.time()[["elapsed"]] - began
-beta <- if (is.list(f$beta)) f$beta else list(f$beta)
-out <- file(file.path(a[1], "coef.bin"), "wb")
-for (b in beta) writeBin(as.vector(as.matrix(b)), out)
-close(out)
-writeBin(as.vector(f$a0), file.path(a[1], "a0.bin"))
-cat(seconds, length(f$lambda), length(beta))
-"""
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = HERE.parent / "runs" / "bench"
+PACKAGES = {name: [name] for name in ("adelie", "skglm", "cyanure")}
+PACKAGES |= {"sklearn": ["scikit-learn"], "glm_saga": ["glm_saga", "numpy", "tqdm"]}
+GLMNET_THRESH = 1e-7  # its default
 
 
-def available() -> bool:
-    """Whether R with glmnet is installed."""
-    if shutil.which("Rscript") is None:
-        return False
-    check = "quit(status = !requireNamespace('glmnet', quietly=TRUE))"
-    return subprocess.run(["Rscript", "-e", check], capture_output=True).returncode == 0
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Weights (m, p, k) and intercepts (m, k) of the first m λ's, and the seconds at the end of each, or of all."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    marks: list[float]
+    seconds: float
 
 
-def glmnet(
-    Z: np.ndarray, y: np.ndarray, family: str, alpha: float, lambdas: list[float], thresh: float
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Seconds, weights (m, p, k) and intercepts (m, k) of R's glmnet on the explicit λ's; what it skipped is zero."""
+def missing(peer: str) -> str:
+    """Why this peer cannot run here; "" if it can."""
+    if peer.startswith("glmnet"):
+        check = "quit(status = !requireNamespace('glmnet', quietly=TRUE))"
+        if shutil.which("Rscript") is None or subprocess.run(["Rscript", "-e", check], capture_output=True).returncode:
+            return "R with glmnet: apt-get install r-base-core r-cran-glmnet"
+    return ""
+
+
+def run(
+    peer: str, Z: np.ndarray, y: np.ndarray, family: str, alpha: float, lambdas: list[float], limit: float
+) -> Outcome:
+    """The peer's path on standardised ``Z`` (n, p), ``y`` and the explicit λ's, largest first."""
+    name, _, setting = peer.partition(":")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        np.asfortranarray(Z).ravel(order="F").tofile(place / "x.bin")
-        np.asarray(y, np.float64).tofile(place / "y.bin")
-        np.asarray(lambdas, np.float64).tofile(place / "lambda.bin")
-        about = [len(Z), Z.shape[1], len(lambdas), family, alpha, thresh]
-        (place / "fit.R").write_text(SCRIPT)
-        done = subprocess.run(
-            ["Rscript", str(place / "fit.R"), folder, *map(str, about)], capture_output=True, text=True, check=True
-        )
-        seconds, m, k = done.stdout.split()[-3:]
-        coef = np.fromfile(place / "coef.bin").reshape(int(k), int(m), Z.shape[1]).transpose(1, 2, 0)
-        a0 = np.fromfile(place / "a0.bin").reshape(int(m), int(k))
-    return float(seconds), coef.copy(), a0
-
-
-def python_peer(
-    peer: str, Z: np.ndarray, y: np.ndarray, family: str, alpha: float, lambdas: list[float]
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """As `glmnet`, for a package of `PACKAGES`, in an environment of their own that is made at the first call."""
-    python = PEERS / "bin" / "python"
-    if not python.is_file():
-        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        for name, value in (("x", Z), ("y", y), ("lambda", np.asarray(lambdas))):
-            np.save(place / f"{name}.npy", np.asarray(value, np.float64))
-        script = Path(__file__).with_name("solver_other_peers.py")
-        threads = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": ""}
-        command = [str(python), str(script), folder, peer, family, str(alpha)]
-        done = subprocess.run(command, capture_output=True, text=True, env=threads)
+        if name == "glmnet":
+            return _glmnet(place, Z, y, family, alpha, lambdas, float(setting or GLMNET_THRESH), limit)
+        for file, value in (("x", Z), ("y", y), ("lambda", np.asarray(lambdas))):
+            np.save(place / f"{file}.npy", np.asarray(value, np.float64))
+        script = str(HERE / "solver_other_peers.py")
+        command = [str(_python(name)), script, folder, name, family, str(alpha), str(limit), setting]
+        threads = {f"{library}_NUM_THREADS": "2" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads, "PYTHONPATH": ""})
         if done.returncode:
             raise RuntimeError(f"{peer} failed:\n{done.stderr[-2000:]}")
-        return float(done.stdout.split()[-1]), np.load(place / "coef.npy"), np.load(place / "a0.npy")
+        marks = np.load(place / "marks.npy").tolist()
+        return Outcome(np.load(place / "coef.npy"), np.load(place / "a0.npy"), marks, marks[-1] if marks else limit)
+
+
+def _python(name: str) -> Path:
+    """The interpreter of the peer's environment, which is made at the first call (adelie wants numpy below 2)."""
+    home = ENVIRONMENTS / f"env-{name}"
+    python, ready = home / "bin" / "python", home / ".installed"
+    if not ready.is_file():
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        constraints = ["-c", str(HERE.parent / "constraints.txt")] if name == "glm_saga" else []  # torch for the CPU
+        install = [str(python), "-m", "pip", "install", "-q", *constraints, *PACKAGES[name]]
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+        ready.touch()
+    return python
+
+
+def _glmnet(
+    place: Path,
+    Z: np.ndarray,
+    y: np.ndarray,
+    family: str,
+    alpha: float,
+    lambdas: list[float],
+    thresh: float,
+    limit: float,
+) -> Outcome:
+    """R's glmnet; its λ's are one call, so at the limit nothing comes back."""
+    np.asfortranarray(Z).ravel(order="F").tofile(place / "x.bin")
+    np.asarray(y, np.float64).tofile(place / "y.bin")
+    np.asarray(lambdas, np.float64).tofile(place / "lambda.bin")
+    with open(place / "settings.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["n", "p", "family", "alpha", "thresh"])
+        writer.writerow([*Z.shape, family, alpha, thresh])
+    command = ["Rscript", str(HERE / "solver_glmnet.R"), str(place)]
+    began = time.perf_counter()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return Outcome(np.empty((0, Z.shape[1], 1)), np.empty((0, 1)), [], time.perf_counter() - began)
+    if done.returncode:
+        raise RuntimeError(f"glmnet failed:\n{done.stderr[-2000:]}")
+    with open(place / "done.csv") as file:
+        said = next(csv.DictReader(file))
+    m, k = int(said["lambdas"]), int(said["outputs"])
+    coef = np.fromfile(place / "coef.bin").reshape(k, m, Z.shape[1]).transpose(1, 2, 0)
+    intercept = np.fromfile(place / "a0.bin").reshape(m, k)
+    return Outcome(coef.copy(), intercept, [], float(said["seconds"]))

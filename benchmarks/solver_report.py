@@ -1,8 +1,9 @@
-"""Draw what `benchmarks/solver.py` measured: time against certified gap, and the table of Table 36's shapes.
+"""Draw and tabulate what `benchmarks/solver.py` measured.
 
-    python benchmarks/solver_report.py [--out benchmarks/plots]
+    python benchmarks/solver_report.py [--out benchmarks/figures]
 
-Reads ``runs/bench/solver.json``; writes one SVG a row and prints the table as Markdown.
+Reads ``runs/bench/solver``; writes a figure a row, time against gap on the left and gap against λ on the right, and
+prints the table as Markdown. Suboptimality is the objective above the best that anyone reached at that λ.
 """
 
 from __future__ import annotations
@@ -13,74 +14,128 @@ from pathlib import Path
 from typing import Any
 
 from clearhead.core.artifacts import read_json
+from solver import OUT
+from solver_rows import ROWS
 
-HERE = Path(__file__).resolve().parents[1]
-STORED = HERE / "runs" / "bench" / "solver.json"
-MARKS = "os^DvPX*"
+Result = dict[str, Any]
+COLOURS = {
+    "clearhead": "#1f5fbf",
+    "glmnet": "#c2410c",
+    "adelie": "#15803d",
+    "skglm": "#a21caf",
+    "cyanure": "#0e7490",
+    "sklearn": "#a16207",
+    "glm_saga": "#6b7280",
+}
+TITLES = {
+    "text": "SST-2, MiniLM features, binomial",
+    "synthetic-50000": "synthetic, 50,000 × 2,048",
+    "classes-1000": "synthetic, 1,000 classes",
+}
 
 
-def label(result: dict[str, Any]) -> str:
-    tol = f" tol {result['tol']:g}" if "tol" in result else ""
-    return f"{result['solver']}{tol}"
+def results(name: str) -> list[Result]:
+    """Everyone's stored results of a row, ours first."""
+    found = [read_json(file) for file in sorted((OUT / name).glob("*.json"))]
+    return sorted(found, key=lambda r: (r["solver"] != "clearhead", r["solver"], -r.get("tol", 0)))
 
 
-def draw(row: dict[str, Any], out: Path) -> None:
-    """Whole-path seconds against the worst gap, relative to the null loss, that an outside certificate finds."""
+def label(r: Result) -> str:
+    return f"{r['solver']} {r['tol']:g}" if "tol" in r else r["solver"].replace(":", " ")
+
+
+def part_of(r: Result) -> str:
+    """ "12 of 100 λ's" of a peer that ran out of time."""
+    done, asked = r.get("lambdas", (1, 1))
+    return f"{done} of {asked} λ's" if done < asked else ""
+
+
+def extrapolated(r: Result) -> float:
+    """Seconds for all λ's if each that is left costs what the last five did: too little, since they cost more."""
+    done, asked = r.get("lambdas", (1, 1))
+    marks = [0.0, *r["marks"]]
+    if done >= asked or len(marks) < 2:
+        return r["seconds"] if done >= asked else math.nan
+    last = marks[-min(6, len(marks)) :]
+    return float(marks[-1] + (asked - done) * (last[-1] - last[0]) / (len(last) - 1))
+
+
+def excess(found: list[Result]) -> list[list[float]]:
+    """By solver and λ: the objective above the best known one, relative to the null loss."""
+    longest = max(len(r["objectives"]) for r in found)
+    best = [min(r["objectives"][i] for r in found if i < len(r["objectives"])) for i in range(longest)]
+    return [[(o - b) / r["null_loss"] for o, b in zip(r["objectives"], best, strict=False)] for r in found]
+
+
+def draw(name: str, found: list[Result], out: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
-    for mark, result in zip(MARKS, row["results"], strict=False):
-        ours = result["solver"] == "clearhead"
-        colour = "#1f5fbf" if ours else "#888888"
-        worst = max(result["gaps"])
-        axes.plot(worst, result["seconds"], mark, color=colour, markersize=8)
-        axes.annotate(label(result), (worst, result["seconds"]), xytext=(7, 4), textcoords="offset points", fontsize=8)
-    axes.set(
-        xscale="log", yscale="log", xlabel="worst certified gap of the path / null loss", ylabel="seconds, 2 threads"
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "clearhead", "font.size": 8.5})
+    figure, (whole, each) = plt.subplots(1, 2, figsize=(9.6, 3.5), layout="constrained")
+    for r, above in zip(found, excess(found), strict=True):
+        if not r["gaps"]:
+            continue
+        colour = COLOURS[r["solver"].partition(":")[0]]
+        gap, over, seconds = max(r["gaps"]), max(max(above), 1e-10), r["seconds"]
+        whole.plot([over, gap], [seconds, seconds], color=colour, linewidth=0.8, alpha=0.6)
+        whole.plot(over, seconds, "o", markerfacecolor="white", color=colour, markersize=5)
+        whole.plot(gap, seconds, "^" if part_of(r) else "o", color=colour, markersize=6)
+        text = label(r) + (f" ({part_of(r)})" if part_of(r) else "")
+        whole.annotate(text, (gap, seconds), xytext=(6, 3), textcoords="offset points", fontsize=7.5, color=colour)
+        numbers = range(1, len(r["gaps"]) + 1)
+        each.plot(numbers, [max(g, 1e-10) for g in r["gaps"]], color=colour, linewidth=1.3, label=label(r))
+        each.plot(numbers, [max(a, 1e-10) for a in above], ":", color=colour, linewidth=1.0)
+    whole.set(xscale="log", yscale="log", xlabel="worst of the path / null loss: gap ●, suboptimality ○")
+    whole.set(ylabel="seconds, 2 threads")
+    whole.set_xlim(right=whole.get_xlim()[1] * 30)
+    each.set(
+        yscale="log", xlabel="λ, from the largest", ylabel="/ null loss: gap —, suboptimality ···", ylim=(1e-9, None)
     )
-    axes.set_xlim(right=axes.get_xlim()[1] * 8)
-    axes.set_title(f"{row['name']}: n, p, k = {', '.join(map(str, row['shape']))}", fontsize=10)
-    axes.grid(alpha=0.25, which="both", linewidth=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(out / f"{row['name']}.svg", metadata={"Date": None})
+    figure.legend(loc="outside right center", fontsize=7.5, frameon=False)
+    for axes in (whole, each):
+        axes.grid(alpha=0.25, linewidth=0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+    shape = next(r["shape"] for r in found if "shape" in r)
+    figure.suptitle(f"{TITLES.get(name, name)}: n, p, k = {', '.join(f'{v:,}' for v in shape)}", fontsize=10)
+    figure.savefig(out / f"solver-{name}.svg", metadata={"Date": None})
     plt.close(figure)
 
 
-def excess(row: dict[str, Any], result: dict[str, Any]) -> float:
-    """Largest objective above the best known one of its λ, relative to the null loss."""
-    known = [min(values) for values in zip(*(r["objectives"] for r in row["results"]), strict=True)]
-    return max((o - b) / row["null_loss"] for o, b in zip(result["objectives"], known, strict=True))
-
-
-def lines(row: dict[str, Any]) -> list[str]:
-    found = []
-    for r in row["results"]:
-        reads = f"{r['seconds'] / row['read_seconds']:,.0f}" if math.isfinite(row["read_seconds"]) else ""
+def lines(name: str, found: list[Result]) -> list[str]:
+    table = []
+    read = next((r["read_seconds"] for r in found if "read_seconds" in r), math.nan)
+    fastest = min((r["seconds"] for r in found if r.get("tol") == 1e-3), default=math.nan)
+    for r, above in zip(found, excess(found), strict=True):
+        whole = extrapolated(r)
+        time = f"{r['seconds']:.2f} s" + (f", {part_of(r)}; ≥ {whole:,.0f} s" if part_of(r) else "")
+        ours = r["solver"] == "clearhead"
         cells = [
-            row["name"],
+            name,
             label(r),
-            f"{r['seconds']:.1f} s",
-            f"{max(r['gaps']):.1e}",
-            f"{excess(row, r):.1e}",
-            reads,
+            time,
+            f"{max(r['gaps'], default=math.nan):.1e}",
+            f"{max(above, default=math.nan):.1e}",
+            f"{r['seconds'] / read:,.0f}" if ours else "",
+            f"{whole / fastest:.1f}×" if not ours else "",
         ]
-        found.append("| " + " | ".join(cells) + " |")
-    return found
+        table.append("| " + " | ".join(cells) + " |")
+    return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=HERE / "benchmarks" / "plots")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("figures"))
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
-    print("| row | solver | seconds | worst certified gap | above the best known objective | reads of X |")
-    print("|---|---|---|---|---|---|")
-    for row in read_json(STORED).values():
-        draw(row, out)
-        print("\n".join(lines(row)))
+    print("| row | solver | seconds | worst certified gap | worst suboptimality | reads of X | time / ours at 1e-3 |")
+    print("|---|---|---|---|---|---|---|")
+    for name in ROWS:
+        if found := results(name):
+            draw(name, found, out)
+            print("\n".join(lines(name, found)))
 
 
 if __name__ == "__main__":
