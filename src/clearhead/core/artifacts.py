@@ -8,16 +8,18 @@ import hashlib
 import json
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from clearhead.core.errors import ArtifactError, LockedError, StorageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "atomic_path",
@@ -101,13 +103,19 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(v) for v in value]
-    if isinstance(value, Tensor | np.ndarray):
+    if isinstance(value, np.ndarray) or _is_tensor(value):
         return plain(value.tolist())
     if isinstance(value, np.generic):
         return plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def _is_tensor(value: Any) -> TypeGuard[Tensor]:
+    """Without importing torch, which takes seconds: where nobody has, there is no tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -150,7 +158,9 @@ def content_key(*parts: Any) -> str:
 
 
 def _feed(digest: Any, part: Any) -> None:
-    if isinstance(part, Tensor):
+    if _is_tensor(part):
+        import torch
+
         part = part.detach().cpu().contiguous()
         part = (part.view(torch.uint8) if part.dtype is torch.bfloat16 and part.ndim else part).numpy()
     if isinstance(part, np.ndarray) and part.dtype != object:

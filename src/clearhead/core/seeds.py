@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["derive", "numpy_generator", "torch_generator"]
 
@@ -27,4 +30,6 @@ def numpy_generator(seed: int, *purpose: object) -> np.random.Generator:
 
 def torch_generator(seed: int, *purpose: object, device: str | torch.device = "cpu") -> torch.Generator:
     """A torch generator for one purpose."""
+    import torch
+
     return torch.Generator(device=device).manual_seed(derive(seed, *purpose))
