@@ -122,11 +122,11 @@ class Load:
                 response = await client.request(method, path, **data)
             except RETRY:
                 self.broken += 1
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(random.uniform(0.5, 1.5))  # as browsers are reloaded, not as a storm
                 continue
             self.statuses[response.status_code] += 1
             if response.status_code in (429, 500, 502, 503):
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(random.uniform(0.5, 1.5))
                 continue
             times.append(time.perf_counter() - started)
             return response

@@ -20,15 +20,6 @@ Files = Annotated[list[Path], Parameter(help="The files with answers.")]
 Database = Annotated[str | None, Parameter(help="SQLAlchemy URL. [default: SQLite in the study's folder]")]
 
 
-def _project(run: Path, kind: str, database: str | None = None) -> Any:
-    from dataclasses import replace
-
-    from clearhead.runs.run import Run
-    from clearhead.runs.studying import project
-
-    return replace(project(Run(run), kind), database=database)
-
-
 @study.command
 def build(
     run: RunFolder, /, *, kind: Kind = "simulate", asked: BuildFlags | None = None, output: Output | None = None
@@ -59,6 +50,7 @@ def serve(
     output: Output | None = None,
 ) -> None:
     """Serve a study on this machine until Ctrl-C; prints the links and, the first time, the admin token."""
+    from clearhead.study.project import project_of
     from clearhead.study.settings import ServerSettings
 
     output = output or Output()
@@ -69,7 +61,7 @@ def serve(
         output.result(told, "\n".join(lines))
 
     settings = ServerSettings(**given(people))
-    _project(run, kind, database).serve(settings, host=host, port=port, invite=invite, announce=announce)
+    project_of(run, kind, database).serve(settings, host=host, port=port, invite=invite, announce=announce)
 
 
 @study.command
@@ -79,9 +71,10 @@ def analyze(
     """Analyse the answers by the paper's rules, with intervals and a sensitivity table; the report shows it."""
     from clearhead.runs.run import Run
     from clearhead.runs.studying import keep
+    from clearhead.study.project import project_of
 
     output = output or Output()
-    finding = _project(run, kind, database).analyze()
+    finding = project_of(run, kind, database).analyze()
     keep(Run(run), finding)
     output.result(finding.as_dict(), f"{finding.sentence}\n{finding.settings.get('methods', '')}")
 
@@ -117,9 +110,10 @@ def _rehearsed(run: Path | None, kind: str, output: Output, how: dict[str, Any])
     from clearhead.runs.run import Run
     from clearhead.runs.studying import build as make
     from clearhead.runs.studying import keep
+    from clearhead.study.project import project_of
 
-    project = _project(run or _demo(output), kind)
-    folder = project.folder.parent.parent
+    folder = run or _demo(output)
+    project = project_of(folder, kind)
     if run is None and not (project.folder / "tasks.json").exists():
         make(Run(folder, progress=output.progress()), kind)
     finding, analysis = project.rehearse(**how)
@@ -150,8 +144,10 @@ def export(
     output: Output | None = None,
 ) -> None:
     """Write a study's tasks or answers for other tools."""
+    from clearhead.study.project import project_of
+
     output = output or Output()
-    path = _project(run, kind, database).export(form, to, media_url=media_url, people=people)
+    path = project_of(run, kind, database).export(form, to, media_url=media_url, people=people)
     output.result({"written": str(path)}, str(path))
 
 
@@ -166,6 +162,8 @@ def import_(
     output: Output | None = None,
 ) -> None:
     """Bring answers in that came another way."""
+    from clearhead.study.project import project_of
+
     output = output or Output()
-    count = _project(run, kind).import_answers(files, form)
+    count = project_of(run, kind).import_answers(files, form)
     output.result({"answers": count}, f"{count} answers")

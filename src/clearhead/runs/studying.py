@@ -6,34 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clearhead.core.errors import SettingError
 from clearhead.core.finding import Finding
 from clearhead.runs import paging
-from clearhead.study.project import Project
+from clearhead.study.project import Project, project_of
 from clearhead.study.settings import BuildSettings
-from clearhead.study.tasks import (
-    KINDS,
-    Exhibits,
-    options_for,
-    study_from_heads,
-    with_exemplars,
-    with_repeats,
-)
+from clearhead.study.tasks import Exhibits, with_repeats
+from clearhead.study.tasks.heads import options_for, study_from_heads, with_exemplars
 
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["KINDS", "build", "keep", "project"]
+__all__ = ["build", "keep"]
 
 WARNING = "The sentences are shown as they were written. Some may be offensive."
 SHOWN = 3  # exemplars that stand for a feature without pictures or words of its own
-
-
-def project(run: Run, kind: str) -> Project:
-    """The study of this kind that lies in the run's folder."""
-    if kind not in KINDS:
-        raise SettingError("unknown kind of study", got=kind, expected=" or ".join(KINDS))
-    return Project(run.folder / "study" / kind)
 
 
 def build(run: Run, kind: str, settings: BuildSettings | None = None) -> tuple[Project, int]:
@@ -41,7 +27,7 @@ def build(run: Run, kind: str, settings: BuildSettings | None = None) -> tuple[P
 
     `ArtifactError` if people have already answered other tasks there.
     """
-    found, settings = project(run, kind), settings or BuildSettings()
+    found, settings = project_of(run.folder, kind), settings or BuildSettings()
     heads = {"dense": run.dense, "sparse": run.head}
     exhibits = _exhibits(run)
     exhibits = with_exemplars(exhibits, run.table, heads, run.split.train, k=SHOWN)

@@ -36,9 +36,9 @@ from clearhead.study.settings import ServerSettings
 from clearhead.study.store import Store, open_store
 from clearhead.study.synthetic import answers_of_crew
 from clearhead.study.tasks.folder import load_study, media_files, save_study, study_key
-from clearhead.study.tasks.model import Study
+from clearhead.study.tasks.model import KINDS, Study
 
-__all__ = ["EXPORTS", "IMPORTS", "Project"]
+__all__ = ["EXPORTS", "IMPORTS", "Project", "project_of"]
 
 EXPORTS = ("jsonl", "parquet", "csv", "label-studio-answers", "mturk-answers", "bundle", "label-studio", "mturk")
 IMPORTS = ("bundle", "label-studio", "mturk", "jsonl", "parquet")
@@ -197,6 +197,12 @@ class Project:
                 temporary.write_bytes(text.encode())
 
 
+def project_of(run: Path, kind: str, database: str | None = None) -> Project:
+    """The study of this kind that lies in a run's folder."""
+    _known(kind, KINDS, "kind of study")
+    return Project(Path(run) / "study" / kind, database)
+
+
 def rehearsed_analysis(study: Study, crew: Crew | None, rules: Rules | None, seed: int) -> Finding:
     """The analysis page as it would look, on simulated answers; kind, title and caveats say that nobody was asked.
 
@@ -211,6 +217,6 @@ def rehearsed_analysis(study: Study, crew: Crew | None, rules: Rules | None, see
     )  # fmt: skip
 
 
-def _known(kind: str, allowed: Sequence[str]) -> None:
+def _known(kind: str, allowed: Sequence[str], what: str = "format") -> None:
     if kind not in allowed:
-        raise SettingError("no such format", got=kind, expected=", ".join(allowed))
+        raise SettingError(f"no such {what}", got=kind, expected=", ".join(allowed))

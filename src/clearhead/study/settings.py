@@ -73,7 +73,7 @@ class ServerSettings:
     lease_seconds : how long a task is held for whoever opened it.
     https : the server is reached over HTTPS; cookies are then marked Secure.
     hosts : names under which the server may be reached, besides loopback.
-    rate : requests a second that one session, or one address without a session, may make.
+    rate : requests a second that one session may make.
     burst : the same at once.
     address_rate : requests a second that one address may make, whatever its sessions; addresses are not stored.
     address_burst : the same at once.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -31,42 +31,51 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(client, process):
-    while True:
-        try:
-            client.get("/healthz")
-            return
-        except httpx.TransportError:
-            assert process.poll() is None
-            time.sleep(0.1)
+@contextlib.contextmanager
+def serving(folder, url, client, **streams):
+    """The server as a process that answers ``client``, and that is killed at the end whatever happens."""
+    command = [sys.executable, "-c", CODE, str(folder), url, str(client.base_url.port)]
+    process = subprocess.Popen(command, **streams)
+    try:
+        while True:
+            try:
+                client.get("/healthz")
+                break
+            except httpx.TransportError:
+                assert process.poll() is None
+                time.sleep(0.1)
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.slow
 def test_what_it_prints_tells_no_secret_even_when_the_database_breaks(world, tmp_path):
     study = world.simulate(classes=2, repeats=1)
     save_study(study, tmp_path, world.exhibits.picture)
-    url, port = str(tmp_path / "study.sqlite"), free_port()
+    url = str(tmp_path / "study.sqlite")
     store = open_store(url, study)
     ((_, secret),) = store.people.invite(1)
-    with (tmp_path / "printed").open("w") as printed:
-        command = [sys.executable, "-c", CODE, str(tmp_path), url, str(port)]
-        process = subprocess.Popen(command, stdout=printed, stderr=printed)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            wait_for(client, process)
-            client.get(f"/join/{secret}")
-            cookie = client.cookies["clearhead_session"]
-            mark = hidden(client.get("/consent").text)["csrf"]
-            client.get("/start", params={"PROLIFIC_PID": "someone"})
-            with store.database.write() as c:
-                c.exec_driver_sql("DROP TABLE sessions")
-            broken = client.get(f"/join/{secret}")
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+    client = httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", timeout=30)
+    with (
+        (tmp_path / "printed").open("w") as printed,
+        client,
+        serving(tmp_path, url, client, stdout=printed, stderr=printed),
+    ):
+        client.get(f"/join/{secret}")
+        cookie = client.cookies["clearhead_session"]
+        mark = hidden(client.get("/consent").text)["csrf"]
+        client.get("/start", params={"PROLIFIC_PID": "someone"})
+        with store.database.write() as c:
+            c.exec_driver_sql("DROP TABLE sessions")
+        broken = client.get(f"/join/{secret}")
+        while "Traceback" not in (tmp_path / "printed").read_text():  # it is written after the reply
+            time.sleep(0.05)
     store.close()
     assert broken.status_code == 500
     assert "Something went wrong" in broken.text
     told = (tmp_path / "printed").read_text()
-    assert "Traceback" in told
     assert not [x for x in (secret, cookie, mark, "someone", "127.0.0.1", "/join/") if x in told]
 
 
@@ -77,24 +86,19 @@ def test_no_acknowledged_answer_is_lost(world, tmp_path, database_url):
     store = open_store(database_url, study)
     ((_, secret),) = store.people.invite(1)
     store.close()
-    port = free_port()
-    command = [sys.executable, "-c", CODE, str(tmp_path), database_url, str(port)]
     acknowledged = []
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", timeout=30) as client:
         for _ in range(2):
-            process = subprocess.Popen(command)
-            wait_for(client, process)
-            if not acknowledged:
-                client.get(f"/join/{secret}")
-                client.post("/consent", data=hidden(client.get("/consent").text))
-            for _ in range(3):
-                path = client.get("/task").headers["location"]
-                page = client.get(path)
-                data = {**hidden(page.text), "action": "save", **FILLED["simulate"]}
-                assert client.post(path, data=data).status_code == 303
-                acknowledged.append(re.sub(".*/", "", path))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            with serving(tmp_path, database_url, client):
+                if not acknowledged:
+                    client.get(f"/join/{secret}")
+                    client.post("/consent", data=hidden(client.get("/consent").text))
+                for _ in range(3):
+                    path = client.get("/task").headers["location"]
+                    page = client.get(path)
+                    data = {**hidden(page.text), "action": "save", **FILLED["simulate"]}
+                    assert client.post(path, data=data).status_code == 303
+                    acknowledged.append(re.sub(".*/", "", path))
     store = open_store(database_url, study)
     assert sorted(a.task for a in store.results.answers()) == sorted(acknowledged)
     assert len(set(acknowledged)) == 6

@@ -1,6 +1,8 @@
 import json
 import logging
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -316,11 +318,20 @@ def test_large_requests_are_refused(served):
 
 
 def test_too_many_requests_are_refused(world, tmp_path):
-    served = Served(world, tmp_path, settings=ServerSettings(rate=0.001, burst=3), classes=2, repeats=1)
-    client = served.client()
-    codes = [client.get("/admin/login").status_code for _ in range(5)]
-    assert codes == [200, 200, 200, 429, 429]
+    settings = ServerSettings(rate=0.001, burst=4, address_rate=0.001, address_burst=20)
+    served = Served(world, tmp_path, settings=settings, classes=2, repeats=1)
+    client = served.visitor(consent=False)  # one address; the first request with the cookie is the page of consent
+    codes = [client.get("/consent").status_code for _ in range(5)]
+    assert codes == [200, 200, 429, 429, 429]
+    newcomers = [served.client().get("/admin/login").status_code for _ in range(20)]
+    assert newcomers[:5] == [200] * 5  # one session's haste is not another person's
+    assert newcomers[-5:] == [429] * 5
     served.close()
+
+
+def test_the_server_starts_without_torch():
+    code = "import sys, clearhead.study.project, clearhead.study.server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_strange_hosts_are_refused(served):

@@ -14,10 +14,8 @@ from clearhead.study.tasks import (
     MisclassificationOptions,
     SimulateOptions,
     SpuriousOptions,
-    options_for,
-    study_from_heads,
-    with_exemplars,
 )
+from clearhead.study.tasks.heads import options_for, study_from_heads, with_exemplars
 
 from ..conftest import NAMES, N
 

@@ -11,7 +11,7 @@ from clearhead.explain.wordcloud import draw_cloud
 from clearhead.runs import studying
 from clearhead.runs.explaining import ExplainSettings
 from clearhead.runs.recipes.job import Job
-from clearhead.study.project import Project, rehearsed_analysis
+from clearhead.study.project import Project, project_of, rehearsed_analysis
 from clearhead.study.tasks.folder import load_study
 
 __all__ = ["make_answers", "make_descriptions", "make_study"]
@@ -78,7 +78,7 @@ def make_descriptions(job: Job) -> list[Finding]:
 def _built(job: Job) -> Project:
     """The study in the run's folder; its features are shown by the pictures that were synthesised for them."""
     kind: str = job.experiment.about["kind"]
-    project = studying.project(job.run, kind)
+    project = project_of(job.run.folder, kind)
     if (project.folder / "tasks.json").exists():
         return project
     if job.run.table.kind == "image" and kind != "spurious":

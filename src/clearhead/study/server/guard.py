@@ -82,10 +82,12 @@ class Guard:
         log.info("%s %s %d", scope["method"], getattr(route, "path", "(no route)"), status)  # the pattern, no secret
 
     def _allowed(self, scope: Scope) -> bool:
-        """One bucket a session, and a larger one an address (many people may share one; cookies can be made up)."""
+        """One bucket a session, and a larger one an address: many people share one, and cookies can be made up."""
         address = str((scope.get("client") or ("?",))[0])
         session = dict(scope["headers"]).get(b"cookie", b"").decode("latin-1")
-        return self.address_limit.allows(digest(address)) and self.session_limit.allows(digest(session or address))
+        if not self.address_limit.allows(digest(address)):
+            return False
+        return not session or self.session_limit.allows(digest(session))
 
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         names = {name.lower() for name, _ in headers}
