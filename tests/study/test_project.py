@@ -65,6 +65,9 @@ def test_withdrawal_reaches_files_that_were_exported_and_imported_again(project,
     store.people.withdraw(leaving)
     project.export("jsonl", tmp_path / "again.jsonl")
     assert {a.annotator for a in read_jsonl(tmp_path / "again.jsonl")} == {staying.name}
+    imported = "".join(path.read_text() for path in (project.folder / "imported").iterdir())
+    assert staying.name in imported
+    assert leaving.name not in imported
     store.close()
 
 

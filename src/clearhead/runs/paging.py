@@ -16,6 +16,7 @@ from clearhead.core.errors import SettingError
 from clearhead.report import fill
 from clearhead.report.page import write_report
 from clearhead.runs import choosing, fitting, sources
+from clearhead.runs.verdicts import with_verdicts
 
 if TYPE_CHECKING:
     from clearhead.report.bundle import Bundle
@@ -59,7 +60,7 @@ def bundle(run: Run, against: Path | None = None) -> Bundle:
         labels=fitting.labels_of(run),
         network=run.table.prediction,
         picture=picture_of(run),
-        findings=run.findings,
+        findings=with_verdicts(run.findings),
         folder=run.folder,
         provenance=_provenance(run),
         caveats=choosing.caveats(run),

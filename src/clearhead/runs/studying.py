@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "keep"]
 
-WARNING = "The sentences are shown as they were written. Some may be offensive."
+WARNING = "Some of what is shown may be offensive."
 SHOWN = 3  # exemplars that stand for a feature without pictures or words of its own
 
 
@@ -33,7 +33,8 @@ def build(run: Run, kind: str, settings: BuildSettings | None = None) -> tuple[P
     exhibits = with_exemplars(exhibits, run.table, heads, run.split.train, k=SHOWN)
     options = options_for(kind, len(run.head.class_names), settings)
     study = study_from_heads(kind, heads, run.table, run.split.test, exhibits, options=options)
-    warning = settings.warning if settings.warning is not None else WARNING if exhibits.texts is not None else ""
+    offends = exhibits.texts is not None or run.config.data.sensitive  # sentences are shown as they were written
+    warning = (WARNING if offends else "") if settings.warning is None else settings.warning
     study = replace(study, answers_per_task=settings.answers, content_warning=warning)
     study = with_repeats(study, settings.repeats, seed=settings.seed) if settings.repeats else study
     found.save(study, exhibits.picture)

@@ -127,6 +127,8 @@ class Project:
             finally:
                 store.close()
         gone = set(withdrawn)
+        for path in sorted((Path(self.folder) / "imported").glob("*.jsonl")):
+            _strike(path, gone)
         return [found[pair] for pair in sorted(found) if pair[1] not in gone], withdrawn
 
     def analyze(self, rules: Rules | None = None, *, seed: int = 0) -> Finding:
@@ -215,6 +217,14 @@ def rehearsed_analysis(study: Study, crew: Crew | None, rules: Rules | None, see
         finding, kind=f"rehearsed_{study.kind}", title=f"Rehearsal: {finding.title}", tables=tables,
         caveats=(note, *finding.caveats), sentence=f"Simulated, nobody was asked: {finding.sentence}",
     )  # fmt: skip
+
+
+def _strike(path: Path, gone: set[str]) -> None:
+    """Delete from a file that came in what is of people who have withdrawn since."""
+    answers = read_jsonl(path)
+    kept = [a for a in answers if a.annotator not in gone]
+    if len(kept) < len(answers):
+        write_jsonl(path, kept)
 
 
 def _known(kind: str, allowed: Sequence[str], what: str = "format") -> None:

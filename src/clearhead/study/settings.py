@@ -39,7 +39,7 @@ class BuildSettings:
     tasks : number of classes (simulate), pairs a head (spurious) or errors (misclassification) [default: the paper's].
     answers : people asked each task.
     repeats : tasks asked a second time of the same person, to see who agrees with themselves; they enter no rate.
-    warning : content warning shown above the tasks; if not given, sentences get one and pictures none.
+    warning : content warning above the tasks; if not given, sentences and what is called sensitive get one.
     seed : of everything that is drawn.
     """
 
