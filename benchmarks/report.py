@@ -13,14 +13,14 @@ import gzip
 import io
 import json
 import time
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from clearhead.report.bundle import Bundle, Examples, Head, PathPoint
+from clearhead.report.bundle import Bundle, Examples, Head, PathPoint, Values
 from clearhead.report.page import asset, write_report
+from clearhead.report.reference import Reference
 
 CHROMIUM = "/usr/bin/chromium"
 OBSERVE = """
@@ -30,27 +30,25 @@ new PerformanceObserver((list) => list.getEntries().forEach((e) => window.longTa
 """
 
 
-def imagenet_sized(n: int = 10_000, p: int = 2048, k: int = 1000, nonzeros: int = 39_000, seed: int = 0) -> Bundle:
-    """Random numbers of ImageNet's size with a little structure, and one small picture for all."""
+def imagenet_sized(
+    n: int = 10_000, p: int = 2048, k: int = 1000, nonzeros: int = 39_000, seed: int = 0, values: Values | None = None
+) -> Bundle:
+    """Random numbers of ImageNet's size with a little structure, and one small picture for all.
+
+    ``values`` that were kept from the same call before are taken instead of made.
+    """
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, k, n)
-    values = np.maximum(rng.normal(size=(n, p), scale=1.0), -0.5).astype(np.float32)
     full = rng.choice(p * k, nonzeros, replace=False)
     weight = rng.normal(size=nonzeros)
-    order = rng.permutation(nonzeros)
-    heads, path = [], []
-    for i, share in enumerate(np.geomspace(0.02, 1, 15)):
-        keep = order[: int(nonzeros * share)]
-        heads.append(
-            Head(full[keep] // k, full[keep] % k, weight[keep], rng.normal(size=k) * 0.1, lambda_=10.0**-i, point=i)
-        )
-        path.append(
-            PathPoint(10.0**-i, len(keep) / k, p, len(keep) / (p * k), 1e-5, "Converged", val=0.5 + i / 40, test=0.5)
-        )
-    # Rows point towards their class, so that many of them are right.
-    own = np.zeros((k, p), np.float32)
-    own[full % k, full // k] = weight
-    values += own[labels] * 0.8
+    heads, path = _path(rng, full, weight, p, k)
+    picture, removals = _picture(rng), _removals(rng, n, p, k)
+    if values is None:
+        values = np.maximum(rng.normal(size=(n, p), scale=1.0), -0.5).astype(np.float32)
+        # Rows point towards their class, so that many of them are right.
+        own = np.zeros((k, p), np.float32)
+        own[full % k, full // k] = weight
+        values += own[labels] * 0.8
     examples = Examples(
         features=np.arange(p),
         values=values,
@@ -58,7 +56,7 @@ def imagenet_sized(n: int = 10_000, p: int = 2048, k: int = 1000, nonzeros: int 
         split=["test"] * n,
         uris=[f"val/{i:05d}.jpg" for i in range(n)],
         row=np.arange(n),
-        thumbnails=[_picture(rng)] * n,
+        thumbnails=[picture] * n,
     )
     return Bundle(
         title="ImageNet's size",
@@ -69,9 +67,25 @@ def imagenet_sized(n: int = 10_000, p: int = 2048, k: int = 1000, nonzeros: int 
         heads=heads,
         selected=14,
         examples=examples,
+        dense=Reference.of(np.random.default_rng(seed).normal(size=(p, k)).astype(np.float32), "a dense layer"),
+        dense_scores={"test": 0.51},
         split_sizes={"train": 1_200_000, "val": 50_000, "test": n},
-        removals=_removals(rng, n, p, k),
+        removals=removals,
     )
+
+
+def _path(rng: np.random.Generator, full: Any, weight: Any, p: int, k: int) -> tuple[list[Head], list[PathPoint]]:
+    order = rng.permutation(len(full))
+    heads, path = [], []
+    for i, share in enumerate(np.geomspace(0.02, 1, 15)):
+        keep = order[: int(len(full) * share)]
+        heads.append(
+            Head(full[keep] // k, full[keep] % k, weight[keep], rng.normal(size=k) * 0.1, lambda_=10.0**-i, point=i)
+        )
+        path.append(
+            PathPoint(10.0**-i, len(keep) / k, p, len(keep) / (p * k), 1e-5, "Converged", val=0.5 + i / 40, test=0.5)
+        )
+    return heads, path
 
 
 def _removals(rng: np.random.Generator, n: int, p: int, k: int, entries: int = 20_000) -> dict[str, Any]:
@@ -112,16 +126,6 @@ def paint(page: Any, index: Path) -> dict[str, float]:
     shown = 1000 * (time.perf_counter() - began)
     first = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null")
     return {"first_contentful_paint_ms": first, "heading_on_page_ms": shown}
-
-
-def growth(bundle: Bundle, folder: Path) -> float:
-    """The most megabytes that writing the page held beside the bundle it was given; in a build of its own, since
-    counting slows it."""
-    tracemalloc.start()
-    write_report(bundle, folder)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak / 1e6
 
 
 def _measures(page: Any, name: str) -> list[float]:
@@ -184,8 +188,6 @@ def main() -> None:
         began = time.perf_counter()
         index = write_report(bundle, arguments.out.resolve())
         row["build_s"] = time.perf_counter() - began
-        row["sample_mb"] = bundle.examples.values.nbytes / 1e6
-        row["build_memory_beside_the_sample_mb"] = growth(bundle, arguments.out.resolve())
     with sync_playwright() as playwright:
         for job in ("paint", "passes"):
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])

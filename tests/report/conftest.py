@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from clearhead.report.bundle import Bundle, Examples, Explanation, Head, PathPoint
+from clearhead.report.reference import Reference
 
 
 def head_at(rng: np.random.Generator, p: int, k: int, per_class: int, **named: Any) -> Head:
@@ -55,7 +56,7 @@ def synthetic(n: int = 120, p: int = 30, k: int = 6, n_heads: int = 5, seed: int
         "heads": heads,
         "selected": n_heads // 2,
         "examples": examples,
-        "dense": head_at(rng, p, k, p, name="dense"),
+        "dense": Reference.of(rng.normal(size=(p, k)), name="dense"),
         "dense_scores": {"val": 0.92, "test": 0.91},
         "split_sizes": {"train": 400, "val": 100, "test": 100},
         "provenance": {"versions": {"clearhead": "0.1.0"}, "seed": seed},
@@ -121,7 +122,7 @@ def digits_bundle() -> Bundle:
         heads=heads,
         selected=6,
         examples=examples,
-        dense=Head.from_matrix(rng.normal(size=(64, 10)) * 0.1 + heads_matrix(heads[-1]), heads[-1].intercept),
+        dense=Reference.of(rng.normal(size=(64, 10)) * 0.1 + heads_matrix(heads[-1])),
         dense_scores={"val": path[-1].val or 0, "test": path[-1].test or 0},
         split_sizes={"train": 1000, "val": 300, "test": 497},
         explanations={

@@ -105,10 +105,11 @@ def _best(rows: Rows, k: int, sign: Tensor, index: Any, features: Any, seed: int
     source, numbers = _chosen(rows, index)
     priority, race = _priority(len(numbers), seed), _Race(k, sign)
     for span, block in source.blocks():
-        values, start = _columns(block, features), span.start
+        start = span.start
         while start < span.stop:
             stop = min(span.stop, start + (_STEP if race.full else max(_STEP // 4, 4 * k)))
-            race.update(values[start - span.start : stop - span.start], priority[start:stop], start)
+            values = _columns(block[start - span.start : stop - span.start], features)
+            race.update(values, priority[start:stop], start)
             start = stop
     return race.result(numbers)
 

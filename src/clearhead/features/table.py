@@ -176,6 +176,16 @@ class FeatureTable:
             out[here] = self._shards[s][index[here] - self._starts[s]]
         return out
 
+    def cells(self, index: Tensor, columns: Tensor) -> Tensor:
+        """The values of some rows (m,) in some columns (u,), as an (m, u) tensor; what lies beside them is not read."""
+        index, columns = (torch.as_tensor(t, dtype=torch.int64).cpu() for t in (index, columns))
+        out = torch.empty((len(index), len(columns)), dtype=self.dtype)
+        shard = torch.bucketize(index.contiguous(), torch.tensor(self._starts[1:]), right=True)
+        for s in sorted(set(shard.tolist())):
+            here = (shard == s).nonzero()
+            out[here[:, 0]] = self._shards[s][index[here] - self._starts[s], columns]
+        return out
+
     def view(self, index: Any) -> View:
         """A lazy subset of rows: nothing is read until its blocks are."""
         return View(self, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,26 @@ import numpy.typing as npt
 from clearhead.core.errors import InputError
 from clearhead.core.finding import Finding
 
-__all__ = ["Bundle", "Examples", "Explanation", "Head", "PathPoint"]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from clearhead.report.reference import Reference
+
+__all__ = ["Bundle", "Examples", "Explanation", "Head", "PathPoint", "Values"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
+
+
+class Values(Protocol):
+    """A matrix (n, u) that is read block by block: an array, or a `clearhead.report.stored.StoredValues`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -90,19 +106,22 @@ class Head:
         """The features with a nonzero weight, sorted."""
         return np.unique(self.feature)
 
-    def scores(self, values: Floats, features: Ints) -> Floats:
-        """(n, k) scores in float64 from z values (n, u) of the given features; others count as off (z = 0)."""
+    def matrix(self, features: Ints) -> csr_matrix:
+        """The weights as a sparse (k, u) matrix in float64 on the given features; others count as off (z = 0)."""
         from scipy.sparse import csr_matrix
 
         place = np.full(int(max(self.feature.max(initial=-1), features.max(initial=-1))) + 1, -1)
         place[features] = np.arange(len(features))
         row = place[self.feature]
         keep = row >= 0
-        matrix = csr_matrix(
-            (self.weight[keep].astype(np.float64), (row[keep], self.column[keep])),
-            shape=(len(features), self.n_classes),
+        return csr_matrix(
+            (self.weight[keep].astype(np.float64), (self.column[keep], row[keep])),
+            shape=(self.n_classes, len(features)),
         )
-        product: Floats = (matrix.T @ np.asarray(values, np.float64).T).T
+
+    def scores(self, values: Floats, features: Ints) -> Floats:
+        """(n, k) scores in float64 from z values (n, u) of the given features."""
+        product: Floats = (self.matrix(features) @ np.asarray(values, np.float64).T).T
         return product + np.asarray(self.intercept, np.float64)
 
 
@@ -113,7 +132,7 @@ class Examples:
     Parameters
     ----------
     features : (u,) the features whose values ship: all that any head of the page uses.
-    values : (n, u) their standardised values z.
+    values : (n, u) their standardised values z; only ever read block by block, so they may lie on disk.
     labels : (n,) class numbers, −1 where unknown; (n, k) of {0, 1} where many labels hold at once.
     split : (n,) "train", "val" or "test".
     uris : n names of the examples. texts : n strings, for text. row : (n,) row numbers in the feature table.
@@ -126,7 +145,7 @@ class Examples:
     """
 
     features: Ints
-    values: Floats
+    values: Values
     labels: Ints
     split: Sequence[str]
     uris: Sequence[str]
@@ -187,7 +206,7 @@ class Bundle:
     path : the points of the whole path, largest λ first.
     heads : about fifteen heads along it; ``selected`` is the index of the chosen one.
     examples : the sample that ships with the page.
-    dense : the reference head, expressed on z; ``dense_scores`` its accuracy by split.
+    dense : the reference head, summed up; ``dense_scores`` its accuracy by split.
     scores : accuracy of the selected head by split, where it is not that of a point of the path.
     split_sizes : "train", "val", "test" → number of rows, for intervals.
     exemplars : feature → rows of ``examples`` that activate it most (else the sample's own top rows are shown).
@@ -208,7 +227,7 @@ class Bundle:
     heads: Sequence[Head]
     selected: int
     examples: Examples
-    dense: Head | None = None
+    dense: Reference | None = None
     dense_scores: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     split_sizes: Mapping[str, int] = field(default_factory=dict)

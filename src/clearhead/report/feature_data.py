@@ -8,30 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from clearhead.report.bundle import Bundle, Examples
+from clearhead.report.blocks import blocks
+from clearhead.report.bundle import Bundle, Examples, Values
 from clearhead.report.explanations import explanations
+from clearhead.report.shards import LIMIT
 
 __all__ = ["feature_data"]
 
 BINS = 40
 TOP = 24
-_FEATURES, _ROWS = 512, 512  # correlated at once: what is held beside the sample stays small
+NEIGHBOURS = 6
+FEWEST = 50  # uniform rows that a correlation can be computed from
+Array = np.ndarray[Any, Any]
 
 
 def feature_data(bundle: Bundle) -> dict[str, Any]:
-    examples = bundle.examples
-    values = np.asarray(examples.values, np.float32)
-    counts = np.zeros((values.shape[1], BINS), np.uint32)
-    edges = np.zeros((values.shape[1], 2), np.float32)
-    for column in range(values.shape[1] if len(values) else 0):
-        count, edge = np.histogram(values[:, column], BINS)
-        counts[column], edges[column] = count, (edge[0], edge[-1])
-    neighbours, correlation = _correlated(values)
+    values = bundle.examples.values
+    count, edge, top = _distributions(values)
+    neighbours, correlation = _correlated(bundle.examples)
     return {
         "bins": BINS,
-        "count": counts,
-        "edge": edges,
-        "top": _top_rows(bundle),
+        "count": count,
+        "edge": edge,
+        "top": _top_rows(bundle, top),
         "neighbours": neighbours,
         "correlation": correlation,
         "n_neighbours": neighbours.shape[1] if neighbours.ndim == 2 else 0,
@@ -46,43 +45,76 @@ def _explanations(bundle: Bundle) -> list[list[dict[str, Any]]]:
     return [[asdict(e) for e in list_] for list_ in both]
 
 
-def _top_rows(bundle: Bundle) -> list[list[int]]:
-    examples: Examples = bundle.examples
-    values = np.asarray(examples.values)
-    tops = []
-    for place, feature in enumerate(examples.features):
-        given = bundle.exemplars.get(int(feature))
-        rows = np.argsort(-values[:, place], kind="stable")[:TOP] if given is None else given
-        tops.append([int(i) for i in rows])
-    return tops
-
-
-def _correlated(values: np.ndarray[Any, Any], count: int = 6) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The most correlated other features of each feature over the sample, a few features at a time."""
+def _distributions(values: Values) -> tuple[Array, Array, Array]:
+    """(u, bins) counts and (u, 2) ends of each feature's histogram, and its (u, t) strongest rows of the sample."""
     n, u = values.shape
-    count = min(count, u - 1)
+    counts, edges = np.zeros((u, BINS), np.uint32), np.zeros((u, 2), np.float32)
+    top = np.zeros((u, min(n, TOP)), np.int32)
+    for part in blocks(u if n else 0, 4 * n):
+        block = np.asarray(values[:, part], np.float32)
+        for place in range(part.start, part.stop):
+            column = block[:, place - part.start]
+            counts[place], edge = np.histogram(column, BINS)
+            edges[place] = edge[0], edge[-1]
+            top[place] = np.argsort(-column, kind="stable")[:TOP]
+    return counts, edges, top
+
+
+def _top_rows(bundle: Bundle, own: Array) -> list[Any]:
+    """The exemplars of each feature, best first: those given (of all rows), else the sample's own."""
+    given = (bundle.exemplars.get(int(feature)) for feature in bundle.examples.features)
+    return [own[place].tolist() if rows is None else list(rows) for place, rows in enumerate(given)]
+
+
+def _correlated(examples: Examples) -> tuple[Array, Array]:
+    """The most correlated other features of each feature over the uniform sample, some features and rows at a time."""
+    values = examples.values
+    n, u = values.shape
+    count = min(NEIGHBOURS, u - 1)
     if n < 3 or count < 1:
         return np.zeros((u, 0), np.int32), np.zeros((u, 0), np.float32)
-    mean, deviation = values.mean(0, dtype=np.float64), _deviation(values)
-    inverse = np.divide(1.0, deviation, out=np.zeros(u), where=deviation > 0).astype(np.float32)
+    chosen = _chosen(examples)
+    mean, inverse = _moments(values, chosen)
     neighbours, correlation = np.zeros((u, count), np.int32), np.zeros((u, count), np.float32)
-    for start in range(0, u, _FEATURES):
-        own = slice(start, min(start + _FEATURES, u))
-        matrix = np.zeros((own.stop - start, u), np.float32)
-        for rows in _blocks(n):
-            unit = (values[rows] - mean.astype(np.float32)) * inverse
-            matrix += unit[:, own].T @ unit / n
-        matrix[np.arange(own.stop - start), np.arange(start, own.stop)] = 0.0
-        best = np.argsort(-np.abs(matrix), 1, kind="stable")[:, :count]
-        neighbours[own], correlation[own] = best, np.take_along_axis(matrix, best, 1)
+    for own in blocks(u, 8 * u, LIMIT):
+        matrix = np.zeros((own.stop - own.start, u), np.float32)
+        product = np.empty_like(matrix)
+        for block in _read(values, chosen):
+            unit = np.subtract(block, mean, dtype=np.float32)
+            unit *= inverse
+            matrix += np.matmul(unit[:, own].T, unit, out=product)
+        for place, line in zip(range(own.start, own.stop), matrix, strict=True):
+            line[place] = 0.0
+            best = np.argsort(-np.abs(line), kind="stable")[:count]
+            neighbours[place], correlation[place] = best, line[best] / chosen.sum()
     return neighbours, correlation
 
 
-def _deviation(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    mean = values.mean(0, dtype=np.float64)
-    squares = sum(((values[rows] - mean) ** 2).sum(0) for rows in _blocks(len(values)))
-    return np.sqrt(np.asarray(squares) / len(values))
+def _chosen(examples: Examples) -> Array:
+    """The rows of the uniform sample: rows that ship because they activate a feature would tie features together."""
+    everything = np.ones(len(examples), bool)
+    if examples.uniform is None:
+        return everything
+    uniform = np.asarray(examples.uniform, bool)
+    return uniform if uniform.sum() >= FEWEST else everything
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, start + _ROWS) for start in range(0, n, _ROWS))
+def _read(values: Values, chosen: Array) -> Iterator[Array]:
+    """The chosen rows of the sample, block by block."""
+    for rows in blocks(len(chosen), 4 * values.shape[1]):
+        if chosen[rows].any():
+            yield values[rows, :][chosen[rows]]
+
+
+def _moments(values: Values, chosen: Array) -> tuple[Array, Array]:
+    """(u,) means and inverse deviations over the chosen rows; the inverse is 0 where nothing varies."""
+    u = values.shape[1]
+    total, squares = np.zeros(u), np.zeros(u)
+    for block in _read(values, chosen):
+        total += block.sum(0, dtype=np.float64)
+    mean = total / chosen.sum()
+    for block in _read(values, chosen):
+        squares += np.square(block - mean).sum(0)
+    deviation = np.sqrt(squares / chosen.sum())
+    inverse = np.divide(1.0, deviation, out=np.zeros(u), where=deviation > 0)
+    return mean.astype(np.float32), inverse.astype(np.float32)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -21,9 +20,11 @@ from clearhead.glm.solution import RegularizationPath
 from clearhead.head import SparseHead
 from clearhead.report import pathheads
 from clearhead.report.bundle import Bundle, Examples, Explanation, Head
+from clearhead.report.reference import Reference
 from clearhead.report.removals import removals
 from clearhead.report.rows import named_rows
 from clearhead.report.sample import Sample, draw
+from clearhead.report.stored import StoredValues
 
 __all__ = ["Source", "Thumbnails", "bundle"]
 
@@ -75,7 +76,7 @@ def bundle(
     """The `Bundle` of a run, with about ``n_heads`` heads of the path and at most ``max_examples`` rows.
 
     ``thumbnail`` is the longer side of the small pictures, in pixels. Features are read in one pass over the table's
-    blocks, and then the sample's rows alone.
+    blocks; the sample's own values stay where they are until the page is written.
     """
     tradeoff = next((f for f in source.findings if f.kind == "tradeoff"), None)
     path = pathheads.points(source.paths, source.chosen, tradeoff)
@@ -155,9 +156,10 @@ def _fidelity(findings: Sequence[Finding]) -> float | None:
     return value.value if isinstance(value, Estimate) else None
 
 
-def _dense(head: SparseHead, name: str) -> Head:
-    make = Head.of_labels if head.link.name == "multilabel" else Head.from_matrix
-    return make(head.weight.cpu().numpy(), head.intercept.cpu().numpy(), name=name)
+def _dense(head: SparseHead, name: str) -> Reference:
+    """One margin serves two classes only where each row has one of them."""
+    make = Reference.of_margin if head.link.name == "margin" else Reference.of
+    return make(head.weight.cpu().numpy(), name)
 
 
 def _dense_scores(tradeoff: Finding | None) -> dict[str, float]:
@@ -199,7 +201,7 @@ def _examples(source: Source, sample: Sample, shipped: Any, thumbnail: int) -> E
     }
     return Examples(
         features=shipped,
-        values=_values(source, rows, shipped),
+        values=StoredValues(table, rows, shipped, source.head.standardizer),
         labels=np.full(len(rows), -1) if labels is None else labels.numpy()[rows],
         split=part[rows].tolist(),
         uris=[table.uris[i] for i in rows],
@@ -211,16 +213,6 @@ def _examples(source: Source, sample: Sample, shipped: Any, thumbnail: int) -> E
         groups=groups,
         note=sample.note,
     )
-
-
-def _values(source: Source, rows: Any, shipped: Any, at_once: int = 512) -> Any:
-    """(rows, shipped features) standardised values, a few rows at a time: the table may be many times wider."""
-    values, columns = np.empty((len(rows), len(shipped)), np.float32), torch.as_tensor(shipped)
-    for start in range(0, len(rows), at_once):
-        part = slice(start, start + at_once)
-        z = source.head.standardize(source.table.take(torch.as_tensor(rows[part])).float())
-        values[part] = z[:, columns].cpu().numpy()
-    return values
 
 
 def _media(source: Source) -> dict[str, Path]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from clearhead.report.bundle import Bundle, Examples, Head, Ints
 from clearhead.report.feature_data import feature_data
+from clearhead.report.reference import TOP, Reference
 from clearhead.report.rows import counts_table_rows
 from clearhead.report.values import Packed, pack_values, predictions
 from clearhead.report.verdict import certificate, verdict
@@ -18,7 +19,6 @@ __all__ = ["groups"]
 
 Group = tuple[str, Mapping[str, Any]]
 SCHEMA = 1
-DENSE_TOP = 40
 MAX_TEXT = 20_000
 EXPLAINING = ("visualization", "superpixels", "words", "names", "exemplars", "features", "ordering", "panels")
 
@@ -60,7 +60,7 @@ def _manifest(bundle: Bundle, media: Mapping[str, str], packed: Packed) -> dict[
         "path": [asdict(point) for point in bundle.path],
         "heads": [_head_summary(head) for head in bundle.heads],
         "selected": bundle.selected,
-        "dense": None if bundle.dense is None else _head_summary(bundle.dense),
+        "dense": None if bundle.dense is None else _reference_summary(bundle.dense),
         "dense_scores": dict(bundle.dense_scores),
         "scores": {split: bundle.score(split) for split in ("train", "val", "test")},
         "split_sizes": dict(bundle.split_sizes),
@@ -131,6 +131,17 @@ def _head_summary(head: Head) -> dict[str, Any]:
     }
 
 
+def _reference_summary(reference: Reference) -> dict[str, Any]:
+    return {
+        "name": reference.name,
+        "lambda_": None,
+        "point": None,
+        "nonzeros": int(reference.per_class.sum()),
+        "used": reference.used,
+        "per_class": reference.per_class.tolist(),
+    }
+
+
 def _head(head: Head, shipped: Ints) -> dict[str, Any]:
     order = np.lexsort((head.column, head.feature))
     place = np.searchsorted(shipped, head.feature[order])
@@ -142,20 +153,13 @@ def _head(head: Head, shipped: Ints) -> dict[str, Any]:
     }
 
 
-def _dense(head: Head) -> dict[str, Any]:
-    """The largest weights of each class by magnitude; the rest of a dense layer is summed up as counts and norms."""
-    order = np.lexsort((-np.abs(head.weight), head.column))
-    column = head.column[order]
-    start = np.searchsorted(column, np.arange(head.n_classes))
-    rank = np.arange(len(order)) - start[column]
-    keep = order[rank < DENSE_TOP]
-    mass = np.bincount(head.column, np.abs(head.weight), minlength=head.n_classes)
+def _dense(reference: Reference) -> dict[str, Any]:
     return {
-        "top": DENSE_TOP,
-        "feature": head.feature[keep].astype(np.int32),
-        "column": head.column[keep].astype(np.int32),
-        "weight": head.weight[keep].astype(np.float32),
-        "mass": mass.astype(np.float32),
+        "top": TOP,
+        "feature": reference.feature.astype(np.int32),
+        "column": reference.column.astype(np.int32),
+        "weight": reference.weight.astype(np.float32),
+        "mass": reference.mass.astype(np.float32),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -60,14 +60,14 @@ def asset(name: str) -> str:
 
 def _folder(bundle: Bundle, folder: Path) -> str:
     def keep(address: str, data: bytes) -> str:
-        _write(folder / address, data)
+        _write(folder / address, [data])
         return address
 
     for name in ("app.js", "app.css"):
         keep(name, asset(name).encode())
     listing: dict[str, int] = {}
     for shard in _shards(bundle, keep):
-        keep(f"data/{shard.name}", shard.text.encode())
+        _write(folder / "data" / shard.name, shard.chunks())
         listing[shard.group] = shard.part + 1
     keep("data/listing.js", _listing(listing).encode())
     # What the first page draws is named here; the rest is fetched when it is looked at.
@@ -107,11 +107,12 @@ def _listing(listing: Mapping[str, int]) -> str:
     return f"self.clearheadListing={script_json(listing)};\n"
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, parts: Iterable[bytes | str]) -> None:
     """Plainly: thousands of synced files would take minutes, and the index that makes them count comes last."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(part.encode() if isinstance(part, str) else part for part in parts)
     except OSError as error:
         fix = "free some space and make the report again"
         raise StorageError(f"could not write {path}", got=error, fix=fix) from error

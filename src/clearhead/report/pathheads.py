@@ -34,10 +34,15 @@ def _solutions(paths: Paths, chosen: Sequence[int], offset: int) -> list[Solutio
 def stacked(paths: Paths, chosen: Sequence[int], offset: int) -> Head:
     """The head at an offset from the selected λ: one path's own, or all labels' side by side."""
     solutions = _solutions(paths, chosen, offset)
-    coef = torch.cat([s.coef for s in solutions], 1).cpu().numpy()
-    intercept = torch.cat([s.intercept for s in solutions]).cpu().numpy()
+    coef = _joined([s.coef for s in solutions]).cpu().numpy()
+    intercept = _joined([s.intercept for s in solutions]).cpu().numpy()
     named: dict[str, Any] = {"lambda_": _mean_lambda(solutions), "point": offset - offsets(paths, chosen)[0]}
     return (Head.of_labels if len(paths) > 1 else Head.from_matrix)(coef, intercept, **named)
+
+
+def _joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Side by side; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), -1)
 
 
 def _mean_lambda(solutions: Sequence[Solution]) -> float:

@@ -15,21 +15,34 @@ from clearhead.core.artifacts import plain
 __all__ = ["LIMIT", "Shard", "script_json", "shards"]
 
 LIMIT = 1_000_000
+_PIECE = LIMIT // 8  # longer pieces would be long to encode and to decode at once
 _ROOM = 200  # for the call around a part
 _TYPES = {"uint8": "u1", "uint16": "u2", "uint32": "u4", "int32": "i4", "float32": "f4"}
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One script: ``group`` names what it is a part of, ``part`` its place."""
+    """One script: ``group`` names what it is a part of, ``part`` its place, ``pieces`` what it holds."""
 
     group: str
     part: int
-    text: str
+    pieces: Sequence[str]
 
     @property
     def name(self) -> str:
         return f"{self.group}.{self.part}.js"
+
+    @property
+    def text(self) -> str:
+        """The whole script."""
+        return "".join(self.chunks())
+
+    def chunks(self) -> Iterator[str]:
+        """The script in parts, so that nobody needs a second copy of it."""
+        yield f"(self.clearhead=self.clearhead||[]).push([{script_json(self.group)},{self.part},["
+        for number, piece in enumerate(self.pieces):
+            yield f",{piece}" if number else piece
+        yield "]]);\n"
 
 
 def script_json(value: Any) -> str:
@@ -55,22 +68,17 @@ def shards(group: str, payload: Mapping[str, Any]) -> Iterator[Shard]:
     for piece in _pieces(payload, room):
         length = len(piece.encode())
         if parts and size + length > room:
-            yield _shard(group, part, parts)
+            yield Shard(group, part, parts)
             part, parts, size = part + 1, [], 0
         parts.append(piece)
         size += length + 1
-    yield _shard(group, part, parts)
-
-
-def _shard(group: str, part: int, pieces: Sequence[str]) -> Shard:
-    body = ",".join(pieces)
-    return Shard(group, part, f"(self.clearhead=self.clearhead||[]).push([{script_json(group)},{part},[{body}]]);\n")
+    yield Shard(group, part, parts)
 
 
 def _pieces(payload: Mapping[str, Any], room: int) -> Iterator[str]:
     for key, value in payload.items():
         name = script_json(key)
-        space = room - len(name.encode()) - 100
+        space = max(min(room, _PIECE) - len(name.encode()) - 100, 1)
         if isinstance(value, np.ndarray):
             yield from (f'[{name},"a",{p}]' for p in _array_pieces(value, space))
         elif isinstance(value, list | tuple):

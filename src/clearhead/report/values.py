@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from clearhead.report.bundle import Examples, Floats, Head
+from clearhead.report.blocks import blocks
+from clearhead.report.bundle import Examples, Floats, Head, Values
 from clearhead.report.shards import LIMIT
 
 __all__ = ["Packed", "Predictions", "pack_values", "predictions"]
 
 _LEVELS = 65535
-_ROWS = 512  # rows compared at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Packed:
     The 16-bit numbers are made from ``exact`` (n, u) a part at a time, so no second copy of the sample is held.
     """
 
-    exact: Floats
+    exact: Values
     low: npt.NDArray[np.float32]
     step: npt.NDArray[np.float32]
     per_block: int
@@ -36,19 +36,33 @@ class Packed:
 
     def blocks(self) -> Iterator[npt.NDArray[np.uint16]]:
         """(features, n) blocks in order."""
-        for start in range(0, len(self.low), self.per_block):
-            part = slice(start, start + self.per_block)
-            yield np.ascontiguousarray(self._rounded(slice(None), part).T)
+        n, u = self.exact.shape
+        for start in range(0, u, self.per_block):
+            count = min(self.per_block, u - start)
+            block = np.empty((count, n), np.uint16)
+            for part in blocks(count, 8 * n):
+                block[part] = self._rounded(slice(None), slice(start + part.start, start + part.stop)).T
+            yield block
 
     def values(self, rows: slice = slice(None)) -> npt.NDArray[np.float64]:
         """(n, u) values of some rows exactly as the page decodes them."""
-        return self.low.astype(np.float64) + self.step.astype(np.float64) * self._rounded(rows, slice(None))
+        return self.decoded(self.exact[rows, :])
+
+    def decoded(self, exact: Floats) -> npt.NDArray[np.float64]:
+        """(m, u) exact values as the page decodes them."""
+        levels = self._levels(exact, slice(None))
+        return self.low.astype(np.float64) + self.step.astype(np.float64) * levels
 
     def _rounded(self, rows: slice, features: slice) -> npt.NDArray[np.uint16]:
+        return self._levels(self.exact[rows, features], features).astype(np.uint16)
+
+    def _levels(self, exact: Floats, features: slice) -> npt.NDArray[np.float64]:
         low, step = self.low[features].astype(np.float64), self.step[features].astype(np.float64)
         inverse = np.divide(1.0, step, out=np.zeros(len(step)), where=step > 0)
-        levels = (np.asarray(self.exact[rows, features], np.float64) - low) * inverse
-        return np.clip(np.rint(levels), 0, _LEVELS).astype(np.uint16)
+        levels = np.subtract(exact, low, dtype=np.float64)
+        levels *= inverse
+        np.rint(levels, out=levels)
+        return np.clip(levels, 0, _LEVELS, out=levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,30 +74,38 @@ class Predictions:
     differ: int
 
 
-def pack_values(values: Floats) -> Packed:
+def pack_values(values: Values) -> Packed:
     """Round (n, u) values to 65,536 levels between each feature's least and greatest value."""
-    exact = np.asarray(values)
-    n, u = exact.shape
-    low = (exact.min(0) if n else np.zeros(u)).astype(np.float32)
-    span = (exact.max(0) if n else np.zeros(u)).astype(np.float64) - low
-    step = (span / _LEVELS).astype(np.float32)
+    n, u = values.shape
+    low, high = np.zeros(u), np.zeros(u)
+    for part in blocks(u if n else 0, 4 * n):
+        block = values[:, part]
+        low[part], high[part] = block.min(0), block.max(0)
+    bottom = low.astype(np.float32)
+    step = ((high - bottom) / _LEVELS).astype(np.float32)
     per_block = max(int(LIMIT * 0.74) // max(2 * n, 1), 1)
-    return Packed(exact, low, step, per_block)
+    return Packed(values, bottom, step, per_block)
 
 
 def predictions(head: Head, examples: Examples, packed: Packed) -> Predictions:
     """Predict from the exact and from the shipped numbers; mark rows whose margin the rounding could close."""
     stored = Head(head.feature, head.column, head.weight.astype(np.float32), head.intercept.astype(np.float32))
-    parts = []
-    for start in range(0, max(len(examples), 1), _ROWS):
-        rows = slice(start, start + _ROWS)
-        exact = head.scores(examples.values[rows], examples.features)
-        parts.append(_compared(exact, stored.scores(packed.values(rows), examples.features), examples.many_labels))
+    ours, theirs = (_scorer(h, examples) for h in (head, stored))
+    parts = [_compared(np.zeros((0, head.n_classes)), np.zeros((0, head.n_classes)), examples.many_labels)]
+    for rows in blocks(len(examples), 8 * (len(examples.features) + head.n_classes)):
+        block = np.asarray(examples.values[rows, :], np.float64)
+        parts.append(_compared(ours(block), theirs(packed.decoded(block)), examples.many_labels))
     return Predictions(
         np.concatenate([p.predicted for p in parts]),
         np.concatenate([p.near_tie for p in parts]),
         sum(p.differ for p in parts),
     )
+
+
+def _scorer(head: Head, examples: Examples) -> Callable[[Floats], Floats]:
+    """A head's scores of blocks of the examples' values; its matrix is made once."""
+    matrix, intercept = head.matrix(examples.features), np.asarray(head.intercept, np.float64)
+    return lambda block: (matrix @ block.T).T + intercept
 
 
 def _compared(exact: Floats, rounded: Floats, many_labels: bool) -> Predictions:

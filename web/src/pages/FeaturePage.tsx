@@ -290,7 +290,7 @@ function Neighbours({ place }: { place: number }) {
     r: f.correlation[place * n + i],
   }));
   return (
-    <Section title="What it goes with" note="Correlation over the examples here with other features that heads of this page use.">
+    <Section title="What it goes with" note="Correlation, over the randomly drawn test examples, with other features that heads of this page use.">
       <ul class="weights">
         {list.map(({ id, r }) => (
           <li key={id}>
