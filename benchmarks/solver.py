@@ -53,7 +53,7 @@ def theirs(row: Row, who: str, limit: float) -> dict[str, Any]:
     gaps, objectives, nonzeros = certified(problem, row, lambdas, found, unit)
     return {
         "solver": who,
-        "seconds": found.seconds,
+        **found.reading,
         "lambdas": [len(gaps), len(lambdas)],
         "marks": found.marks,
         "gaps": gaps,
@@ -92,8 +92,9 @@ def measure(name: str, who: str, limit: float) -> dict[str, Any]:
 
 def said(result: dict[str, Any]) -> str:
     done = "of {1} λ's {0}, ".format(*result["lambdas"]) if "lambdas" in result else ""
+    time_taken = f"{result['seconds']:.2f} s ({result['cpu']:.2f} s of CPU, others {result['others']:.0%})"
     worst = max(result["gaps"], default=float("nan"))
-    return f"{result['seconds']:.2f} s, {done}worst gap {worst:.1e} {result.get('statuses', '')}"
+    return f"{time_taken}, {done}worst gap {worst:.1e} {result.get('statuses', '')}"
 
 
 def main() -> None:

@@ -3,16 +3,17 @@
     python solver_other_peers.py FOLDER PEER FAMILY ALPHA LIMIT [SETTING]
 
 Reads ``x.npy`` (standardised), ``y.npy`` and ``lambda.npy`` from FOLDER; writes ``coef.npy`` (m, p, k), ``a0.npy``
-(m, k) and ``marks.npy``, the seconds at the end of each of the m λ's that were done within LIMIT seconds. SETTING is
-the peer's own tolerance. Each is called as its users call it, λ by λ from the last solution, on two threads.
+(m, k), ``marks.npy``, the seconds at the end of each of the m λ's that were done within LIMIT seconds, and
+``reading.json``, the stopwatch. SETTING is the peer's own tolerance. Each is called as its users call it, λ by λ from
+the last solution, on two threads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,19 +21,21 @@ from typing import Any
 
 import numpy as np
 
+from solver_clock import Stopwatch
+
 
 class Clock:
     """Solutions with the seconds at which they were reached."""
 
     def __init__(self, limit: float) -> None:
-        self.limit, self.began = limit, time.perf_counter()
+        self.limit, self.watch = limit, Stopwatch()
         self.coefs: list[Any] = []
         self.intercepts: list[Any] = []
         self.marks: list[float] = []
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self.began
+        return self.watch.seconds
 
     @property
     def over(self) -> bool:
@@ -173,9 +176,11 @@ def main() -> None:
         work(X[some], y[some], family, alpha, lambdas[:2], Clock(limit), tol)
     clock = Clock(limit)
     work(X, y, family, alpha, lambdas, clock, tol)
+    reading = clock.watch.reading()
     np.save(folder / "coef.npy", np.stack(clock.coefs) if clock.coefs else np.empty((0, X.shape[1], 1)))
     np.save(folder / "a0.npy", np.stack(clock.intercepts) if clock.coefs else np.empty((0, 1)))
     np.save(folder / "marks.npy", np.asarray(clock.marks))
+    (folder / "reading.json").write_text(json.dumps(reading))
 
 
 if __name__ == "__main__":

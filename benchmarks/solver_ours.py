@@ -20,6 +20,7 @@ from torch import Tensor
 
 from clearhead.glm import RegularizationPath, fit_path
 from clearhead.glm.problem import Problem
+from solver_clock import Stopwatch
 from solver_rows import ROWS, Row, grid
 
 
@@ -58,12 +59,12 @@ def measured(row: Row, tol: float, repeats: int) -> dict[str, Any]:
     problem = Problem.build(X, y, row.loss)
     lambdas, null, outputs = grid(problem, row), problem.null[1], problem.n_outputs
     del problem
-    seconds = []
+    readings = []
     path: RegularizationPath | None = None
     for _ in range(repeats):
-        began = time.perf_counter()
+        watch = Stopwatch()
         path = fit_path(X, y, loss=row.loss, penalty=row.penalty, lambdas=lambdas, tol=tol)
-        seconds.append(time.perf_counter() - began)
+        readings.append(watch.reading())
     assert path is not None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     return {
@@ -71,8 +72,8 @@ def measured(row: Row, tol: float, repeats: int) -> dict[str, Any]:
         "tol": tol,
         "shape": [*X.shape, outputs],
         "null_loss": null,
-        "seconds": statistics.median(seconds),
-        "all_seconds": seconds,
+        **{name: statistics.median(r[name] for r in readings) for name in readings[0]},
+        "readings": readings,
         "marks": [s.info["seconds"] for s in path],
         "gaps": [s.gap for s in path],
         "objectives": [s.objective for s in path],

@@ -7,16 +7,18 @@ tolerance. One that is asked λ by λ stops at the limit of seconds and says how
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from solver_clock import Stopwatch
 
 __all__ = ["Outcome", "missing", "run"]
 
@@ -29,12 +31,13 @@ GLMNET_THRESH = 1e-7  # its default
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Weights (m, p, k) and intercepts (m, k) of the first m λ's, and the seconds at the end of each, or of all."""
+    """Weights (m, p, k) and intercepts (m, k) of the first m λ's, the seconds at the end of each where they are known,
+    and the stopwatch's reading at the end."""
 
     coef: np.ndarray
     intercept: np.ndarray
     marks: list[float]
-    seconds: float
+    reading: dict[str, float]
 
 
 def missing(peer: str) -> str:
@@ -63,8 +66,8 @@ def run(
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads, "PYTHONPATH": ""})
         if done.returncode:
             raise RuntimeError(f"{peer} failed:\n{done.stderr[-2000:]}")
-        marks = np.load(place / "marks.npy").tolist()
-        return Outcome(np.load(place / "coef.npy"), np.load(place / "a0.npy"), marks, marks[-1] if marks else limit)
+        marks, reading = np.load(place / "marks.npy").tolist(), json.loads((place / "reading.json").read_text())
+        return Outcome(np.load(place / "coef.npy"), np.load(place / "a0.npy"), marks, reading)
 
 
 def _python(name: str) -> Path:
@@ -99,11 +102,11 @@ def _glmnet(
         writer.writerow(["n", "p", "family", "alpha", "thresh"])
         writer.writerow([*Z.shape, family, alpha, thresh])
     command = ["Rscript", str(HERE / "solver_glmnet.R"), str(place)]
-    began = time.perf_counter()
+    watch = Stopwatch()
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
-        return Outcome(np.empty((0, Z.shape[1], 1)), np.empty((0, 1)), [], time.perf_counter() - began)
+        return Outcome(np.empty((0, Z.shape[1], 1)), np.empty((0, 1)), [], watch.reading())
     if done.returncode:
         raise RuntimeError(f"glmnet failed:\n{done.stderr[-2000:]}")
     with open(place / "done.csv") as file:
@@ -111,4 +114,6 @@ def _glmnet(
     m, k = int(said["lambdas"]), int(said["outputs"])
     coef = np.fromfile(place / "coef.bin").reshape(k, m, Z.shape[1]).transpose(1, 2, 0)
     intercept = np.fromfile(place / "a0.bin").reshape(m, k)
-    return Outcome(coef.copy(), intercept, [], float(said["seconds"]))
+    seconds, cpu = float(said["seconds"]), float(said["cpu"])
+    others = max(0.0, watch.others - cpu / (watch.seconds * (os.cpu_count() or 1)))  # R is no part of this process
+    return Outcome(coef.copy(), intercept, [], {"seconds": seconds, "cpu": cpu, "others": others})
