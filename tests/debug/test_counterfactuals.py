@@ -63,6 +63,9 @@ def test_minus_one_is_counted(critic):
     assert finding.numbers["sparse_random_where_possible"].n == 1
     assert finding.numbers["sparse_exhaustive_of_all"].value == pytest.approx(1 / 3)
     assert finding.tables["examples"].rows()[0]["to"] == "negative"
+    assert not any("Words are known" in caveat for caveat in finding.caveats)
+    fewer = counterfactual_text({"sparse": critic}, ["good"], {0: CLOUDS[0]}, encode)
+    assert any("Words are known for 1 of the 2 features in use" in caveat for caveat in fewer.caveats)
 
 
 def test_random_is_repeatable_and_never_beats_the_exhaustive(critic):

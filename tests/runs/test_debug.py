@@ -41,7 +41,7 @@ def test_every_finding_of_a_run(run: Run, tmp_path: Path) -> None:
             assert undefined or e.low <= e.value <= e.high, finding.kind
         for table in finding.tables.values():
             if any(name.endswith("low") for name in table.columns):
-                assert any(name.split("_")[-1] in ("n", "effective") for name in table.columns), finding.kind
+                assert any(name.split("_")[0] == "n" or name.endswith("_n") for name in table.columns), finding.kind
     reasons = run.record.facts["not_analysed"]
     assert "--against" in reasons["compare"]
     assert "texts" in reasons["bias_words"]

@@ -69,9 +69,9 @@ def debug(
         identity=identity,
         model=model,
     )
-    job = Run(run, progress=output.progress()).debug(settings)
-    findings = job.findings
-    left_out = job.record.facts.get("not_analysed", {})
+    job = Run.at(run, progress=output.progress()).debug(settings)
+    findings = [f for f in job.findings if settings.shows(f.kind)]
+    left_out = {name: why for name, why in job.record.facts.get("not_analysed", {}).items() if settings.shows(name)}
     lines = [f"{f.title}: {f.sentence}" for f in findings]
     lines += [f"left out: {line}" for line in _reasons(left_out)]
     output.result({"findings": [f.as_dict() for f in findings], "left_out": left_out}, "\n".join(lines))

@@ -31,7 +31,7 @@ def edit(
 
     output = output or Output()
     target = out or run.with_name(f"{run.name}-edited")
-    job = Run(run, progress=output.progress())
+    job = Run.at(run, progress=output.progress())
     if suggested == (edits is not None):
         raise SettingError("one source of edits is needed", fix="pass either --edits FILE or --suggested")
     if edits is None:

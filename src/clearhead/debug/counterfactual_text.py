@@ -63,9 +63,19 @@ def counterfactual_text(
         caveats=(
             "A substitution keeps no grammar or meaning; it shows what the head reads, not what a person would write.",
             f"Beyond one word the search keeps the {options.beam} best, so longer flips may be missed.",
+            *_without_words(heads, clouds),
         ),
         settings={"max_words": options.max_words, "beam": options.beam, "seed": options.seed},
     )
+
+
+def _without_words(heads: Mapping[str, SparseHead], clouds: Clouds) -> list[str]:
+    """Algorithm 3 goes through all features; those that no words are known for offer nothing."""
+    used = {int(j) for head in heads.values() for j in head.used()}
+    known = sum(j in clouds for j in used)
+    if known == len(used):
+        return []
+    return [f"Words are known for {known} of the {len(used)} features in use; the others offer no substitution."]
 
 
 def _outcomes(

@@ -25,7 +25,7 @@ def edited(head: SparseHead, edits: Sequence[Edit], *, allow_empty: bool = False
         raise InputError(
             "after these edits no feature speaks for some classes",
             got=", ".join(emptied),
-            fix="keep one of their features, refit the remaining weights, or allow it on purpose (allow_empty)",
+            fix="keep one of their features, refit the remaining weights, or allow it on purpose: --allow-empty",
         )
     return after
 

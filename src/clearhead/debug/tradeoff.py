@@ -11,9 +11,10 @@ from torch import Tensor
 from clearhead.core.errors import DataError
 from clearhead.core.finding import Estimate, Finding, Scalar, Table
 from clearhead.core.rows import Rows, as_rows
-from clearhead.debug.inputs import agreement, class_numbers, estimates_table
+from clearhead.debug.inputs import agreement, class_numbers, estimates_table, predicted
 from clearhead.debug.intervals import proportion
 from clearhead.glm.solution import RegularizationPath
+from clearhead.head import SparseHead
 
 __all__ = ["tradeoff"]
 
@@ -21,7 +22,12 @@ Splits = Mapping[str, tuple[Any, Any]]
 
 
 def tradeoff(
-    path: RegularizationPath, splits: Splits, *, dense: Mapping[str, Any] | None = None, selected: int | None = None
+    path: RegularizationPath,
+    splits: Splits,
+    *,
+    dense: Mapping[str, Any] | None = None,
+    selected: int | None = None,
+    head: SparseHead | None = None,
 ) -> Finding:
     """Accuracy against features per class for every head of the path (Fig. 16).
 
@@ -31,6 +37,8 @@ def tradeoff(
     splits : name ("train", "val", "test") → (raw features (n, p), integer labels (n,)).
     dense : name of a split → predicted classes (n,) of the dense head there, the reference line.
     selected : number of the selected head on the path.
+    head : the selected head as it is used, where it was solved again to a tighter tolerance than its point: the
+        selected row is about it.
 
     Returns
     -------
@@ -48,6 +56,8 @@ def tradeoff(
     for name, (features, labels) in splits.items():
         target = class_numbers(labels, name)
         accuracies[name] = [proportion(int(right), len(target)) for right in _correct(path, as_rows(features), target)]
+        if head is not None and selected is not None:
+            accuracies[name][selected] = agreement(predicted(head, features), target, name)
         columns[f"{name}_accuracy"] = [e.value for e in accuracies[name]]
         columns[f"{name}_low"], columns[f"{name}_high"] = zip(*((e.low, e.high) for e in accuracies[name]), strict=True)
         columns[f"{name}_n"] = [e.n for e in accuracies[name]]

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from clearhead.core.artifacts import read_json, write_json
-from clearhead.core.errors import InputError
+from clearhead.core.errors import ArtifactError, InputError
 from clearhead.head.sparse_head import SparseHead
 
 __all__ = ["ACTIONS", "Edit", "apply_edits", "read_edits", "write_edits"]
 
 SCHEMA = 1
+EXPECTED = '{"schema": 1, "edits": [{"feature": 3, "action": "remove"}, …]}'
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,13 @@ def write_edits(path: Path, edits: Sequence[Edit]) -> None:
 
 def read_edits(path: Path) -> list[Edit]:
     """Read ``edits.json``, also as the report's page downloads it."""
-    data = read_json(path)
+    try:
+        data = read_json(path)
+    except ArtifactError as error:
+        fix = "write it by hand, or save it from the report's page Edit"
+        raise InputError(error.what, got=error.got, expected=EXPECTED, fix=fix) from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("edits"), list):
-        raise InputError(f"{path} is not a list of edits", expected='{"schema": 1, "edits": [{"feature": 3, …}]}')
+        raise InputError(f"{path} is not a list of edits", expected=EXPECTED)
     return [_edit(path, i, entry) for i, entry in enumerate(data["edits"])]
 
 

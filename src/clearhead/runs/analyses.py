@@ -40,7 +40,7 @@ def _tradeoff(run: Run, task: Task, settings: DebugSettings) -> Finding:
     dense = {part: predicted(task.heads["dense"], X) for part, (X, _) in splits.items()}
     # An edited head is not a point of the path.
     selected = None if run.record.facts.get("edited_from") else task.chosen
-    return tradeoff(task.path, splits, dense=dense, selected=selected)
+    return tradeoff(task.path, splits, dense=dense, selected=selected, head=task.head)
 
 
 def _fidelity(run: Run, task: Task, settings: DebugSettings) -> Finding:

@@ -56,6 +56,18 @@ class DebugSettings:
     identity: Path | None = None
     model: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("k", "pairs", "examples", "sentences", "masks"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingError(f"{name} must be at least 1", got=value)
+
+    def shows(self, what: str) -> bool:
+        """Whether a finding's kind, or what was left out, belongs to the answer; all does where nothing was named."""
+        plain = what.split(" ")[-1].removeprefix("label_")
+        belongs = {"removals": "suspects", "spurious": "suspects"}.get(plain, plain)
+        return not self.only or plain in self.only or belongs in self.only
+
     def lasting(self) -> dict[str, Any]:
         """What the findings that need no network depend on, kept with the run so that it is not asked again."""
         return {

@@ -54,6 +54,8 @@ def debug(run: Run, settings: DebugSettings | None = None) -> None:
 def deeper(run: Run, settings: DebugSettings) -> None:
     """Write the findings that run the network and were asked for; what is left out is noted with a reason."""
     asked = {name: _asked(name, settings) for name in DEEPER}
+    if settings.target is not None:
+        (_questions(run, settings)[0].head if settings.dense else run.head).class_number(settings.target)
     questions = _questions(run, settings) if any(asked.values()) else []
     skipped = {}
     for name, make in DEEPER.items():

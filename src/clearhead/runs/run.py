@@ -57,6 +57,15 @@ class Run:
         self.config = existing.updated(**{k: str(v) if k in sourced and v else v for k, v in settings.items()})
         self.record = Record(self.folder)
 
+    @classmethod
+    def at(cls, folder: Path, *, progress: Progress | None = None) -> Run:
+        """The run in a folder; `ArtifactError` if there is none, and nothing is written then."""
+        if not (folder / "manifest.json").exists():
+            raise ArtifactError(
+                f"{folder} is no run", fix="clearhead ls shows those there are; clearhead run makes one"
+            )
+        return cls(folder, progress=progress)
+
     def __call__(self) -> Summary:
         """The main job: extract, fit, select, debug, report; what is done already is not done again."""
         self.extract()
