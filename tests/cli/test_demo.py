@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from clearhead.core.finding import Finding
+
 
 def test_the_demo_tells_its_story(tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = call("demo", "--out", str(tmp_path / "demo"), "--quiet", "--json")
@@ -22,3 +24,10 @@ def test_the_demo_tells_its_story(tmp_path: Path, call: Callable[..., tuple[int,
     assert Path(story["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
     removed = json.loads((Path(story["mended_run"]) / "edits.json").read_text(encoding="utf-8"))
     assert len(removed if isinstance(removed, list) else removed["edits"]) == len(story["removed_features"]) > 0
+    page = Finding.load(Path(story["mended_run"]) / "findings" / "story.json")
+    assert [r["feature"] for r in page.tables["suspects"].rows()] == story["suspect_features"]
+    assert all(row["examples"] for row in page.tables["suspects"].rows())
+    assert page.numbers["after, without mark"].value == after
+    shipped = "".join(p.read_text("utf-8") for p in (Path(story["report"]).parent / "data").glob("*.js"))
+    assert page.title in shipped
+    assert f"{after:.1%} unmarked" in shipped

@@ -12,7 +12,7 @@ __all__ = ["certificate", "verdict"]
 
 # The findings a reader should hear of first.
 _FIRST = (
-    *("repair", "suspects", "bias_errors", "bias_words", "misclassified", "spurious"),
+    *("story", "repair", "suspects", "bias_errors", "bias_words", "misclassified", "spurious"),
     *("counterfactual_text", "counterfactual_image", "confusion"),
 )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,51 +17,12 @@ from clearhead.head import read_edits
 from clearhead.runs import digits
 from clearhead.runs.digits import Digits
 from clearhead.runs.run import Run
+from clearhead.runs.story import SUSPECTS, Story
 
-__all__ = ["Story", "demo", "network", "testing", "training"]
+__all__ = ["demo", "network", "testing", "training"]
 
 MARKED = 8
 SEED = 0
-
-
-@dataclass(frozen=True)
-class Story:
-    """What the demo found and mended. Accuracies are shares of the 900 test digits; the reference is the same network
-    trained without marks."""
-
-    run: str
-    mended_run: str
-    report: str
-    marked_class: str
-    n_test: int
-    accuracy_with_mark_before: float
-    accuracy_with_mark_after: float
-    accuracy_without_mark_before: float
-    accuracy_without_mark_after: float
-    accuracy_reference: float
-    suspect_features: list[str]
-    removed_features: list[str]
-    features_per_class: float
-    n_features: int
-    worst_gap: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return asdict(self)
-
-    def text(self) -> str:
-        """The story in one sentence a line, and where the report is."""
-        return (
-            f"Before: a sparse head with {self.features_per_class:.1f} of {self.n_features} features a class is right "
-            f"on {self.accuracy_without_mark_before:.1%} of {self.n_test} unmarked test digits, and on "
-            f"{self.accuracy_with_mark_before:.1%} when each carries the mark of {self.marked_class}.\n"
-            f"Suspects, from the training pictures alone: {', '.join(self.suspect_features)}.\n"
-            f"After the suggested repair ({len(self.removed_features)} features removed, the rest fitted again on "
-            "recombined pictures): "
-            f"{self.accuracy_without_mark_after:.1%} unmarked, {self.accuracy_with_mark_after:.1%} marked "
-            f"(the same network trained without marks: {self.accuracy_reference:.1%}).\n"
-            f"report: {self.report}"
-        )
 
 
 def network() -> Backbone:
@@ -115,10 +75,10 @@ def demo(out: Path, progress: Progress) -> Story:
     mended = run.mend(out_mended)
     _, test = digits.plant(MARKED, SEED)
     marked = test.with_mark(np.ones(len(test.labels), bool))
-    return Story(
+    story = Story(
         run=str(out),
         mended_run=str(mended.folder),
-        report=str(mended.report()),
+        report="",
         marked_class=class_names()[MARKED],
         n_test=len(test.labels),
         accuracy_with_mark_before=_accuracy(run, marked),
@@ -126,12 +86,15 @@ def demo(out: Path, progress: Progress) -> Story:
         accuracy_without_mark_before=_accuracy(run, test),
         accuracy_without_mark_after=_accuracy(mended, test),
         accuracy_reference=_reference(test),
-        suspect_features=[str(name) for name in finding.tables["suspects"].columns["feature"][:3]],
+        suspect_features=[str(name) for name in finding.tables["suspects"].columns["feature"][:SUSPECTS]],
         removed_features=[run.head.feature_names[int(e.feature)] for e in read_edits(out_mended / "edits.json")],
         features_per_class=summary.features_per_class,
         n_features=summary.p,
         worst_gap=summary.worst_gap,
     )
+    # Last, so that the page tells it.
+    story.finding(finding).save(mended.folder / "findings" / "story.json")
+    return replace(story, report=str(mended.report()))
 
 
 def _reference(test: Digits) -> float:

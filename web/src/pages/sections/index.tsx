@@ -22,6 +22,7 @@ const SPECIAL: Record<string, ComponentType<{ data: FindingData }>> = {
   ordering: Entering,
   repair: Repair,
   spurious: Shared,
+  story: Suspects,
   study_misclassification: Matched,
   study_simulate: Simulated,
   study_spurious: CommonPatterns,
