@@ -1,6 +1,8 @@
 """Does the tool find and mend a background shortcut in photographs? Birds and dogs on water and land, five seeds.
 
-    python benchmarks/planted_background.py --table runs/tables/planted_spurious --out runs/debug/background.json
+    clearhead extract --model examples/mobilenetv2.py:model_128 --data examples/planted_spurious.py:every \\
+        --out runs/tables/planted_spurious
+    python benchmarks/planted_background.py --out runs/debug/background.json
 
 The tool sees the 3,000 training pictures, their labels and the head fitted on 2,700 of them (300, drawn by the seed,
 choose λ). Backgrounds, the validation and the test pictures are used here only, to judge and to build the baselines:
@@ -200,7 +202,7 @@ def random_removal(head: SparseHead, material: Material, lambda_: float, judge: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", type=Path, default=Path("runs/tables/planted_spurious"))
+    parser.add_argument("--table", type=Path, default=Path("runs/tables/planted_spurious/features"))
     parser.add_argument("--out", type=Path, default=Path("runs/debug/background.json"))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--no-repair", dest="repair", action="store_false", help="rank the suspects only")
