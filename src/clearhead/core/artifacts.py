@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -185,16 +186,24 @@ def file_hash(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """One writer a folder. The lock dies with the process that holds it, so a crash never leaves one behind."""
+def lock(folder: Path, *, shared: bool = False, wait: float = 0.0) -> Iterator[None]:
+    """One writer a folder, or with ``shared`` several that know how to share their work; `LockedError` for another.
+
+    The lock dies with the process that holds it, so a crash never leaves one behind. ``wait`` seconds for a turn.
+    """
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + wait
     with open(folder / ".lock", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(
-                f"another process is writing {folder}", fix="wait for it, or use another --out"
-            ) from error
+        while True:
+            try:
+                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= until:
+                    raise LockedError(
+                        f"another process is writing {folder}", fix="wait for it, or use another --out"
+                    ) from error
+                time.sleep(0.05)
         yield

@@ -34,15 +34,18 @@ class Record:
                 raise ArtifactError(f"{self.path} was written by another version", fix="use another --out")
             self.data = data
 
-    def step(self, name: str, key: str, outputs: list[Path], work: Callable[[], None]) -> bool:
-        """Do ``work`` unless this step is recorded under this key with all its outputs there; whether it was done."""
+    def step(self, name: str, key: str, outputs: list[Path], work: Callable[[], None], spent: float = 0.0) -> bool:
+        """Do ``work`` unless this step is recorded under this key with all its outputs there; whether it was done.
+
+        ``spent`` are seconds that went into it before.
+        """
         if self.done(name, key, outputs):
             return False
         self.forget(name)
         self.log(name, "started", key=key)
         began = time.monotonic()
         work()
-        seconds = time.monotonic() - began
+        seconds = spent + time.monotonic() - began
         self.data["steps"][name] = {"key": key, "seconds": round(seconds, 3), "at": _now()}
         self.save()
         self.log(name, "finished", seconds=round(seconds, 3))

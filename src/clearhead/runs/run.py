@@ -74,8 +74,11 @@ class Run:
 
     def extract(self) -> FeatureTable:
         """The deep features of all examples, on disk once."""
-        with self._writing():
-            sources.extract(self)
+        with self._writing(shared=True):
+            record = sources.extract(self)
+        with self._writing(wait=60):  # another process that shared the work may be recording it
+            self.record = Record(self.folder)
+            record()
         return self._forget("table", "split").table
 
     def estimate(self) -> Finding:
@@ -231,8 +234,8 @@ class Run:
             self.__dict__.pop(name, None)
         return self
 
-    def _writing(self) -> Any:
-        manager = lock(self.folder)
+    def _writing(self, *, shared: bool = False, wait: float = 0.0) -> Any:
+        manager = lock(self.folder, shared=shared, wait=wait)
         known = self.folder / "config.toml"
         text = self.config.to_toml()
         if not known.exists() or known.read_text(encoding="utf-8") != text:

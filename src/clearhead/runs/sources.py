@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,14 +37,18 @@ __all__ = [
 ]
 
 
-def extract(run: Run) -> None:
-    """Fill ``features/``, unless the table there was made from the same things."""
+def extract(run: Run) -> Callable[[], None]:
+    """Fill ``features/``, unless the table there was made from the same things; what is returned records it.
+
+    Processes given the same network and data at once share the work; only one at a time may record.
+    """
     if run.config.data.features is not None:
-        _take_file(run, run.config.data.features)
-    elif (run.config.model.model or "model" in run.objects) and (run.config.data.data or "data" in run.objects):
-        _from_network(run)
-    elif not run.record.key("extract"):
+        return partial(_take_file, run, run.config.data.features)
+    if (run.config.model.model or "model" in run.objects) and (run.config.data.data or "data" in run.objects):
+        return _from_network(run)
+    if not run.record.key("extract"):
         raise SettingError("nothing to extract", fix="pass --model and --data, or --features FILE")
+    return lambda: None
 
 
 def _take_file(run: Run, path: Path) -> None:
@@ -67,12 +74,12 @@ def _lines(path: Path | None) -> list[str] | None:
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _from_network(run: Run) -> None:
+def _from_network(run: Run) -> Callable[[], None]:
     data, settings = examples(run), run.config.model
     network = backbone(run, kind=data.kind)
     key = content_key(network.key, data.key, settings.feature_dtype, run.config.data.skip_unreadable, *_amp(settings))
-
-    def work() -> None:
+    outputs, began = [run.folder / "features" / "manifest.json"], time.monotonic()
+    if not run.record.done("extract", key, outputs):
         extract_features(
             network,
             data,
@@ -83,6 +90,9 @@ def _from_network(run: Run) -> None:
             skip_unreadable=run.config.data.skip_unreadable,
             options=ExtractOptions(workers=settings.workers, amp=settings.amp, compile=settings.compile),
         )
+    spent = time.monotonic() - began
+
+    def note() -> None:
         run.record.note(
             network=network.source or type(network.model).__name__,
             backbone_key=network.key,
@@ -91,7 +101,10 @@ def _from_network(run: Run) -> None:
             identity_error=network.identity_error,
         )
 
-    run.record.step("extract", key, [run.folder / "features" / "manifest.json"], work)
+    def record() -> None:
+        run.record.step("extract", key, outputs, note, spent)
+
+    return record
 
 
 def _amp(settings: ModelSettings) -> list[str]:
