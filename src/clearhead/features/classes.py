@@ -14,6 +14,10 @@ from clearhead.features.examples import Examples
 __all__ = ["Alignment", "align"]
 
 
+# Jigsaw's second competition, and so ``unitary/unbiased-toxic-roberta``, renamed three labels of its first.
+_SAME = {"toxicity": "toxic", "severe_toxicity": "severe_toxic", "identity_attack": "identity_hate"}
+
+
 @dataclass(frozen=True)
 class Alignment:
     """``index[c]`` is the network's output for the data's class c; None if the two are unrelated."""
@@ -34,6 +38,8 @@ def align(backbone: Backbone, examples: Examples) -> Alignment:
         return Alignment(every, own or [str(c) for c in range(k)], "the examples have no labels")
     many = examples.labels.ndim == 2
     by_name = _by_name(own, names)
+    if by_name is None:
+        by_name = _by_name([_SAME.get(name, name) for name in own], names)
     if by_name is not None:
         whole = len(names) == k
         note = (
