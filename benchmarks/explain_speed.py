@@ -1,8 +1,9 @@
 """What explanations cost beside the bare forward passes and beside the `lime` package: each ratio within one run.
 
-    python benchmarks/explain_speed.py image text exemplars visualize --masks 1000 --sentences 200
+    scripts/bench explain_speed image text exemplars visualize --masks 1000 --sentences 200
 
-Seconds are of the process's CPU (and wall clock beside them), so that a busy machine does not enter the ratios.
+Every ratio is given twice: of wall clock, for a machine with nothing else to do, and (``_cpu``) of the process's CPU
+time, which a busy machine enters less.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ from clearhead.features import FeatureTable, load_backbone
 from clearhead.features.exemplars import top_rows
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def ratio(part: dict[str, float], *wholes: dict[str, float], times: float = 1.0) -> dict[str, float]:
+    """``times`` × part over the mean of the wholes, by either clock."""
+    mean = {clock: sum(w[clock] for w in wholes) / len(wholes) for clock in ("wall", "cpu")}
+    return {clock: times * part[clock] / mean[clock] for clock in ("wall", "cpu")}
 
 
 def clocked(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
@@ -68,21 +75,20 @@ def image(masks: int, **_: Any) -> dict[str, Any]:
     coef, total = clocked(ours)
     _, second = clocked(bare)
     lime = lime_images(view, array, masks, features=5)
-    forward = (first["cpu"] + second["cpu"]) / 2
     return {
         "superpixels": parts,
         "masks": masks,
         "features": coef.shape[1],
-        "bare_cpu": forward,
+        "bare": [first, second],
         "ours": total,
-        "over_bare": total["cpu"] / forward,
-        "lime_cpu_per_feature": lime / 5,
-        "times_faster_than_lime": lime / 5 * coef.shape[1] / total["cpu"],
+        "over_bare": ratio(total, first, second),
+        "lime_five_features": lime,
+        "times_faster_than_lime": ratio(lime, total, times=coef.shape[1] / 5),
     }
 
 
-def lime_images(view: PictureView, array: np.ndarray, masks: int, features: int) -> float:
-    """CPU seconds of `lime` for the first features, one call each."""
+def lime_images(view: PictureView, array: np.ndarray, masks: int, features: int) -> dict[str, float]:
+    """Seconds of `lime` for the first features, one call each."""
     from lime.lime_image import LimeImageExplainer
 
     explainer = LimeImageExplainer(random_state=0)
@@ -105,7 +111,7 @@ def lime_images(view: PictureView, array: np.ndarray, masks: int, features: int)
                 segmentation_fn=segment,
             )
 
-    return clocked(run)[1]["cpu"]
+    return clocked(run)[1]
 
 
 def text(masks: int, sentences: int, compared: int, **_: Any) -> dict[str, Any]:
@@ -133,6 +139,7 @@ def text(masks: int, sentences: int, compared: int, **_: Any) -> dict[str, Any]:
     features(distinct[:64])
     _, first = clocked(bare)
     fits, total = clocked(lambda: explain_sentences(features, cut, options))
+    _, second = clocked(bare)
     targets = torch.split(embed(features, texts), [len(m) for m in drawn])
     _, solve = clocked(lambda: [fit_surrogate(m, t, options) for m, t in zip(drawn, targets, strict=True)])
     theirs, lime = lime_texts(drawn, targets, compared)
@@ -143,17 +150,17 @@ def text(masks: int, sentences: int, compared: int, **_: Any) -> dict[str, Any]:
         "masks": masks,
         "distinct_masks": len(distinct),
         "masks_of_all": sum(m.drawn for m in drawn),
-        "bare": first,
+        "bare": [first, second],
         "ours": total,
-        "over_bare": total["cpu"] / first["cpu"],
+        "over_bare": ratio(total, first, second),
         "features_compared": compared,
         "largest_difference_to_lime": error,
-        "solve_times_faster_than_lime": lime / compared / (solve["cpu"] / 384),
+        "solve_times_faster_than_lime": ratio(lime, solve, times=384 / compared),
         "same_top_10": same_top(cut, ours, theirs),
     }
 
 
-def lime_texts(drawn: Sequence[Any], targets: Sequence[Tensor], compared: int) -> tuple[list[Tensor], float]:
+def lime_texts(drawn: Sequence[Any], targets: Sequence[Tensor], compared: int) -> tuple[list[Tensor], dict[str, float]]:
     import sklearn.metrics
     from lime.lime_base import LimeBase
 
@@ -161,7 +168,7 @@ def lime_texts(drawn: Sequence[Any], targets: Sequence[Tensor], compared: int) -
     found = []
     data = drawn[0].present.double().numpy()
     base.explain_instance_with_data(data, targets[0].numpy(), data.mean(1), 0, data.shape[1])
-    cpu = time.process_time()
+    wall, cpu = time.perf_counter(), time.process_time()
     for masks, target in zip(drawn, targets, strict=True):
         data = np.repeat(masks.present.numpy(), masks.count.numpy(), axis=0).astype(float)
         labels = np.repeat(target.double().numpy(), masks.count.numpy(), axis=0)
@@ -171,7 +178,7 @@ def lime_texts(drawn: Sequence[Any], targets: Sequence[Tensor], compared: int) -
             for part, weight in base.explain_instance_with_data(data, labels, distance, j, data.shape[1])[1]:
                 coef[part, j] = weight
         found.append(torch.from_numpy(coef))
-    return found, time.process_time() - cpu
+    return found, {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
 def same_top(cut: Sequence[Words], ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
@@ -197,8 +204,9 @@ def exemplars(table: str, **_: Any) -> dict[str, Any]:
     def read() -> Tensor:
         return torch.stack([block.float().sum(0) for _, block in rows.blocks()]).sum(0)
 
-    def best(work: Callable[[], Any]) -> float:
-        return min(clocked(work)[1]["cpu"] for _ in range(5))
+    def best(work: Callable[[], Any]) -> dict[str, float]:
+        runs = [clocked(work)[1] for _ in range(7)]
+        return {clock: min(run[clock] for run in runs) for clock in ("wall", "cpu")}
 
     read()
     once = best(read)
@@ -206,8 +214,8 @@ def exemplars(table: str, **_: Any) -> dict[str, Any]:
     return {
         "shape": rows.shape,
         "dtype": str(opened.dtype),
-        "read_cpu": once,
-        **{f"{name}_over_read": value / once for name, value in found.items()},
+        "read": once,
+        **{f"{name}_over_read": ratio(value, once) for name, value in found.items()},
     }
 
 
@@ -224,9 +232,8 @@ def visualize(**_: Any) -> dict[str, Any]:
     return {
         "features": len(units),
         "batched": together,
-        "alone_cpu_per_feature": alone["cpu"] / 4,
-        "batched_cpu_per_feature": together["cpu"] / len(units),
-        "times_faster_batched": alone["cpu"] / 4 / (together["cpu"] / len(units)),
+        "four_alone": alone,
+        "times_faster_batched": ratio(alone, together, times=len(units) / 4),
     }
 
 
