@@ -1,0 +1,96 @@
+"""Losses × penalties × solvers × precisions on data that break solvers: one optimum, certified by each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from tests.glm.members import DTYPES, LOSSES, PENALTIES, SOLVERS, data
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from clearhead.glm import Status, fit_path
+from clearhead.glm.losses import Loss
+from clearhead.glm.penalties import Penalty
+
+Kind = Callable[[], tuple[Tensor, Tensor]]
+
+
+def more_features_than_rows() -> tuple[Tensor, Tensor]:
+    X, scores = data(n=18, p=40)
+    return X, _all_occur(scores.argmax(1))
+
+
+def duplicated_and_constant() -> tuple[Tensor, Tensor]:
+    X, scores = data(n=50, p=9)
+    return torch.cat([X, X[:, :3], -X[:, :1], torch.zeros(50, 1)], 1), scores.argmax(1)
+
+
+def separable() -> tuple[Tensor, Tensor]:
+    X, _ = data(n=40, p=8)
+    return X, _all_occur((X[:, :3] - X[:, :3].mean(0)).argmax(1))
+
+
+def one_row_of_a_class() -> tuple[Tensor, Tensor]:
+    X, scores = data(n=40, p=8)
+    y = scores[:, :2].argmax(1)
+    y[11] = 2
+    return X, y
+
+
+def unbalanced() -> tuple[Tensor, Tensor]:
+    X, scores = data(n=60, p=8)
+    y = torch.zeros(60, dtype=torch.int64)
+    y[scores[:, 1].topk(3).indices] = 1
+    y[scores[:, 2].topk(2).indices] = 2
+    return X, y
+
+
+def _all_occur(y: Tensor) -> Tensor:
+    y[:3] = torch.arange(3)
+    return y
+
+
+KINDS: tuple[Kind, ...] = (more_features_than_rows, duplicated_and_constant, separable, one_row_of_a_class, unbalanced)
+TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
+    "multinomial": lambda y: y,
+    "soft": lambda y: 0.9 * one_hot(y, 3) + 0.1 / 3,
+    "binomial": lambda y: (y == 2).long(),
+    "labels": lambda y: one_hot(y, 3),
+    "gaussian": lambda y: (y == 2).double(),
+    "responses": lambda y: one_hot(y, 3).double(),
+}
+
+
+def tolerance(solver: str, dtype: torch.dtype, penalty: Penalty) -> float:
+    """What each reaches in little time; a lasso's dual point must lie inside the ball, which float32 resolves less."""
+    if solver == "saga":
+        return 1e-2
+    return 1e-6 if dtype is torch.float64 else (3e-3 if penalty.l1_ratio == 1 else 1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
+@pytest.mark.parametrize("family", LOSSES)
+def test_solvers_and_precisions_agree(family: str, penalty: Penalty, kind: Kind, device: str) -> None:
+    loss: Loss = LOSSES[family][0]
+    X, y = kind()
+    target = TARGETS[family](y)
+    top = fit_path(X, target, loss=loss, penalty=penalty, n_lambdas=1)[0].lambda_
+    common = {"loss": loss, "penalty": penalty, "lambdas": [0.3 * top, 0.05 * top], "device": device}
+    # An unbalanced lasso's dual point stalls between 1e-9 and 3e-8 at the smaller λ.
+    best = fit_path(X, target, tol=1e-7 if penalty.l1_ratio == 1 else 1e-8, **common)  # type: ignore[arg-type]
+    assert all(s.status is Status.Converged for s in best), best
+    for solver in SOLVERS:
+        for dtype in DTYPES:
+            tol = tolerance(solver, dtype, penalty)
+            path = fit_path(X.to(dtype), target, tol=tol, solver=solver, **common)  # type: ignore[arg-type]
+            assert all(s.status is Status.Converged for s in path), (solver, dtype, path)
+            rounded = 1e-8 if dtype is torch.float64 else 2e-5  # float32 features are other data
+            for ours, reference in zip(path, best, strict=True):
+                unit = reference.null_loss
+                low, high = -(rounded + reference.gap) * unit, (tol + rounded) * unit
+                assert low <= ours.objective - reference.objective <= high, solver
+                assert 0 <= ours.gap <= tol
+                assert bool(torch.isfinite(ours.coef).all())
