@@ -114,6 +114,7 @@ def _each(run: Run, name: str, questions: list[Task], settings: DebugSettings, s
         except ClearheadError as error:
             skipped[f"{task.name} {name}".strip()] = reason(error)
             continue
+        run.progress.advance(1, finding.title)
         yield named(name, number, task, finding)
 
 
@@ -123,7 +124,6 @@ def _write(run: Run, name: str, found: Found) -> None:
     for stem, finding in found:
         finding.save(folder / f"{stem}.json")
         made.add(stem)
-        run.progress.advance(1, finding.title)
     for stale in [folder / f"{name}.json", *folder.glob(f"{name}-[0-9]*.json")]:
         if stale.stem not in made:
             stale.unlink(missing_ok=True)
