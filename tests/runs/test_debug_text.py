@@ -101,7 +101,7 @@ def test_rates_where_a_group_is_mentioned_beside_another_network(runs: dict[str,
     assert found["bias_errors"].numbers["n_mentioning"] == sum("women" in text for text in texts)
     heads = {row["head"] for row in found["bias_errors"].tables["rates"].rows()}
     assert heads == {"sparse", "dense", "debiased sparse", "debiased dense"}
-    assert found["compare"].title == "Debiased against network"
+    assert found["compare"].title == "debiased against network"
     assert "weights" not in found["compare"].tables, "the two networks' features are not the same"
 
 

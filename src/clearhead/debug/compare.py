@@ -51,7 +51,7 @@ def compare(
     p = mcnemar(*right)
     return Finding(
         kind="compare",
-        title=f"{names[0][:1].upper()}{names[0][1:]} against {names[1]}",
+        title=f"{names[0]} against {names[1]}",  # names of runs, as they are written
         sentence=(
             f"{len(differ)} of {len(target)} predictions differ; {names[1]} is right {100 * change.value:+.1f} points "
             f"more often than {names[0]} (95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}, "
