@@ -28,10 +28,14 @@ class Clustered:
         self.labels = torch.randint(classes, (rows,), generator=generator)
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[slice, torch.Tensor]]:
-        for number, start in enumerate(range(0, self.shape[0], rows)):
-            stop = min(start + rows, self.shape[0])
-            noise = self.noise.roll(number * 37 + 1, 1)[: stop - start]
-            yield slice(start, stop), (self.centres[self.labels[start:stop]] + noise).relu_().half()
+        for start in range(0, self.shape[0], rows):
+            span = slice(start, min(start + rows, self.shape[0]))
+            pieces = range(span.start, span.stop, BLOCK_ROWS)
+            yield span, torch.cat([self._piece(first, min(first + BLOCK_ROWS, span.stop)) for first in pieces])
+
+    def _piece(self, start: int, stop: int) -> torch.Tensor:
+        noise = self.noise.roll(start // BLOCK_ROWS * 37 + 1, 1)[: stop - start]
+        return (self.centres[self.labels[start:stop]] + noise).relu_().half()
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError("these rows are only read in order")
