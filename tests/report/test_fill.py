@@ -95,7 +95,7 @@ def test_an_edited_head_stands_beside_its_origin(tmp_path: Path) -> None:
     made = source(tmp_path)
     origin = fill.bundle(made, max_examples=60)
     used = int(made.head.used()[0])
-    edited = replace(made, head=apply_edits(made.head, [Edit(used)]), against=origin)
+    edited = replace(made, head=apply_edits(made.head, [Edit(used)]), edited=True, against=origin)
     bundle = fill.bundle(edited, max_examples=60)
     assert (bundle.head.name, bundle.head.point) == ("edited head", None)
     assert used not in bundle.head.used()
@@ -105,3 +105,12 @@ def test_an_edited_head_stands_beside_its_origin(tmp_path: Path) -> None:
     assert bundle.score("test") == float(right.double().mean())
     index = write_report(bundle, tmp_path / "report")
     assert '"comparable":true' in (index.parent / "data" / "manifest.0.js").read_text()
+
+
+def test_a_head_that_was_solved_again_is_still_the_paths(tmp_path: Path) -> None:
+    made = source(tmp_path)
+    origin = fill.bundle(made, max_examples=60)
+    solved = replace(made, head=made.head.with_weight(made.head.weight * 1.01, made.head.intercept))
+    bundle = fill.bundle(solved, max_examples=60)
+    assert (bundle.head.name, bundle.head.point, len(bundle.heads)) == ("", origin.head.point, len(origin.heads))
+    np.testing.assert_allclose(bundle.head.weight, origin.head.weight * 1.01)

@@ -155,6 +155,7 @@ def bias_errors(
     predictions: Mapping[str, Any],
     *,
     identity: Mapping[str, Sequence[str]] | None = None,
+    names: Sequence[str] = ("negative", "positive"),
     min_rows: int = 10,
 ) -> Finding:
     """False positive and false negative rates where a comment mentions a group, against comments that mention none.
@@ -163,6 +164,7 @@ def bias_errors(
     ----------
     texts, labels : n comments and {0, 1} labels (n,).
     predictions : head name → {0, 1} predictions (n,).
+    names : what 0 and 1 are called.
     min_rows : a rate from fewer rows is left out by name.
 
     Raises
@@ -188,7 +190,7 @@ def bias_errors(
     return Finding(
         kind="bias_errors",
         title="Errors where a group is mentioned",
-        sentence=_errors_sentence(rows, list(predictions)),
+        sentence=_errors_sentence(rows, list(predictions), names),
         numbers={"n_rows": len(target), "n_mentioning": int((~slices["no group"]).sum())},
         tables={"rates": Table({key: [row[key] for row in rows] for key in rows[0]} if rows else {})},
         caveats=(
@@ -218,7 +220,7 @@ def _error_rows(
     return rows
 
 
-def _errors_sentence(rows: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> str:
+def _errors_sentence(rows: Sequence[Mapping[str, Any]], heads: Sequence[str], names: Sequence[str]) -> str:
     parts = []
     for head in heads:
         false = [r for r in rows if r["head"] == head and r["rate"] == "false positive"]
@@ -227,8 +229,9 @@ def _errors_sentence(rows: Sequence[Mapping[str, Any]], heads: Sequence[str]) ->
         if base and named:
             worst = max(named, key=lambda r: (r["value"], r["group"]))
             parts.append(
-                f"the {head} head calls {worst['value']:.1%} of harmless comments that mention {worst['group']} "
-                f"positive (n = {worst['n']}), {base['value']:.1%} of those that mention no group (n = {base['n']})"
+                f"of the texts that are “{names[0]}” the {head} head takes {worst['value']:.1%} for “{names[1]}” where "
+                f"they mention {worst['group']} (n = {worst['n']}), {base['value']:.1%} where they mention no group "
+                f"(n = {base['n']})"
             )
     text = "; ".join(parts) or "too few comments mention a group for a rate"
     return text[:1].upper() + text[1:] + "."

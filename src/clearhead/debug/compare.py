@@ -53,9 +53,10 @@ def compare(
         kind="compare",
         title=f"{names[0]} against {names[1]}",  # names of runs, as they are written
         sentence=(
-            f"{len(differ)} of {len(target)} predictions differ; {names[1]} is right {100 * change.value:+.1f} points "
-            f"more often than {names[0]} (95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}, "
-            f"n = {change.n}, McNemar p = {p:.2g}){_changed(counts)}."
+            f"{len(differ)} of {len(target)} predictions differ; {names[1]} is right {100 * abs(change.value):.1f} "
+            f"points {'less' if change.value < 0 else 'more'} often than {names[0]} (95 % interval "
+            f"{100 * change.low:+.1f} to {100 * change.high:+.1f}, n = {change.n}, McNemar p = {p:.2g})"
+            f"{_changed(counts)}."
         ),
         numbers={
             "agreement": proportion(len(target) - len(differ), len(target)),

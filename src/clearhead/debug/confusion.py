@@ -158,7 +158,10 @@ def _pairs_table(head: SparseHead, pairs: _Pairs, ranked: Sequence[tuple[int, in
             "shared": [int(pairs.shared[p]) for p in shown],
             "share": [float(pairs.share[p]) for p in shown],
         },
-        units={"confusion": "max(C_ij, C_ji), shares of a class's rows", "share": "shared ÷ features of either class"},
+        units={
+            "confusion": "share of one class's rows taken for the other, the larger of the two",
+            "share": "shared ÷ features of either class",
+        },
     )
 
 

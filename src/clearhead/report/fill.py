@@ -46,6 +46,7 @@ class Source:
     findings, folder : the findings, and the folder that their media are relative to.
     explanations : feature → pictures and words, media named as in ``media``.
     wanted : further row numbers to ship.
+    edited : whether the head was changed after it was selected, so that it is no point of the path.
     against : another run's bundle to compare with.
     """
 
@@ -64,6 +65,7 @@ class Source:
     folder: Path | None = None
     explanations: Mapping[int, Sequence[Explanation]] = field(default_factory=dict)
     wanted: Sequence[int] = ()
+    edited: bool = False
     against: Bundle | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     caveats: Sequence[str] = ()
@@ -83,7 +85,10 @@ def bundle(
     first = pathheads.offsets(source.paths, source.chosen)[0]
     positions = pathheads.spaced(path, -first, n_heads)
     heads = [pathheads.stacked(source.paths, source.chosen, position + first) for position in positions]
-    heads, selected = _with_head(source, heads, positions.index(-first))
+    selected = positions.index(-first)
+    if source.edited:  # beside its origin
+        selected += 1
+        heads.insert(selected, _edited(source.head))
     heads[selected] = _own(source.head, heads[selected])
     if heads[selected].point is not None:
         path[-first] = replace(path[-first], fidelity=_fidelity(source.findings))
@@ -127,27 +132,19 @@ def bundle(
 
 
 def _own(head: SparseHead, point: Head) -> Head:
-    """The selected head as it is now, which after an edit is not the path's."""
+    """The selected head as it is now: solved again more exactly than the path, or edited."""
     weight = head.link.logits(head.weight).cpu().numpy()
     feature, column = np.nonzero(weight)
     intercept = head.link.logits(head.intercept[None])[0].cpu().numpy()
     return replace(point, feature=feature, column=column, weight=weight[feature, column], intercept=intercept)
 
 
-def _with_head(source: Source, heads: list[Head], at: int) -> tuple[list[Head], int]:
-    """The heads of the path, and the selected one among them; an edited or refitted head stands beside its origin."""
-    made = heads[at]
-    weight, intercept = source.head.weight.cpu().numpy(), source.head.intercept.cpu().numpy()
-    many = source.head.link.name == "multilabel"
-    own = Head.of_labels(weight, intercept) if many else Head.from_matrix(weight, intercept)
-    same = len(own.weight) == len(made.weight) and np.array_equal(own.feature, made.feature)
-    if (
-        same
-        and np.allclose(own.weight, made.weight, atol=1e-6)
-        and np.allclose(own.intercept, made.intercept, atol=1e-6)
-    ):
-        return heads, at
-    return [*heads[: at + 1], replace(own, name="edited head"), *heads[at + 1 :]], at + 1
+def _edited(head: SparseHead) -> Head:
+    """A head that is no point of the path."""
+    weight, intercept = head.weight.cpu().numpy(), head.intercept.cpu().numpy()
+    many = head.link.name == "multilabel"
+    made = Head.of_labels(weight, intercept) if many else Head.from_matrix(weight, intercept)
+    return replace(made, name="edited head")
 
 
 def _fidelity(findings: Sequence[Finding]) -> float | None:

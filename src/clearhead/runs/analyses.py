@@ -101,7 +101,8 @@ def _bias_errors(run: Run, task: Task, settings: DebugSettings) -> Finding:
         raise DataError(
             "false positives and negatives are for labels that hold or do not", got=f"{task.head.n_classes} classes"
         )
-    return bias_errors(texts, task.labels[rows], guesses, identity=identity_words(settings.identity))
+    words = identity_words(settings.identity)
+    return bias_errors(texts, task.labels[rows], guesses, identity=words, names=task.head.class_names)
 
 
 def _compare(run: Run, task: Task, settings: DebugSettings) -> Finding:

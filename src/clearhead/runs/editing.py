@@ -58,7 +58,9 @@ def edit(
     _check_free(out)
     before = network_head(run) if dense else run.head
     after, gaps = _refitted(run, edits) if refit else (edited(before, edits, allow_empty=allow_empty), None)
-    return derive(run, after, edits, out, gaps=gaps, dense=dense)
+    flags = {"--refit": refit, "--allow-empty": allow_empty, "--dense": dense}
+    how = " ".join([f"--edits {out / 'edits.json'}", *(flag for flag, given in flags.items() if given)])
+    return derive(run, after, edits, out, gaps=gaps, dense=dense, how=how)
 
 
 def derive(
@@ -69,10 +71,12 @@ def derive(
     *,
     gaps: Sequence[float] | None = None,
     dense: bool = False,
+    how: str = "",
 ) -> Run:
     """A new run at ``out`` with this head in place of the run's own, and the proof of what that does.
 
-    ``gaps`` are the certified gaps of a refit, one a question; None where weights were only edited.
+    ``gaps`` are the certified gaps of a refit, one a question; None where weights were only edited. ``how`` are the
+    options of ``clearhead edit`` that say what was done.
     """
     from clearhead.runs.run import Run
 
@@ -84,7 +88,8 @@ def derive(
     steps = run.record.data["steps"]
     new.record.data["steps"] |= {name: steps[name] for name in ("extract", "fit") if name in steps}
     new.record.data["steps"]["select"] = {"key": content_key(after.weight), "seconds": 0.0, "at": "edited"}
-    new.record.note(**run.record.facts, edited_from=str(run.folder.resolve()))
+    facts = {**run.record.facts, "edited_from": str(run.folder.resolve()), "edited_by": how}
+    new.record.note(**facts)
     questions = [network_task(run)] if dense else tasks(run)
     for name, finding in _proofs(run, questions, after, edits, gaps):
         finding.save(out / "findings" / f"{name}.json")

@@ -14,7 +14,7 @@ import clearhead
 from clearhead.core.artifacts import content_key
 from clearhead.core.errors import SettingError
 from clearhead.report import fill
-from clearhead.report.page import write_report
+from clearhead.report.page import asset, write_report
 from clearhead.runs import choosing, fitting, sources
 from clearhead.runs.verdicts import with_verdicts
 
@@ -35,7 +35,7 @@ def report(run: Run, against: Path | None = None, *, single_file: bool = False, 
         single_file,
         run.config.data.sensitive,
     )
-    key = content_key(clearhead.__version__, *made_of)
+    key = content_key(clearhead.__version__, asset("app.js"), asset("app.css"), *made_of)
 
     def work() -> None:
         run.progress.start("report")
@@ -64,6 +64,7 @@ def bundle(run: Run, against: Path | None = None) -> Bundle:
         folder=run.folder,
         provenance=_provenance(run),
         caveats=choosing.caveats(run),
+        edited=bool(run.record.facts.get("edited_from")),
         against=_against(run, against),
         sensitive=run.config.data.sensitive,
     )
@@ -100,5 +101,13 @@ def _provenance(run: Run) -> dict[str, Any]:
         "split": run.split.note,
         "settings": {name: vars(section) for name, section in run.config.sections()},
         "seconds": run.record.seconds(),
-        "command": f"clearhead run --out {run.folder}",
+        "command": _command(run),
     }
+
+
+def _command(run: Run) -> str:
+    """The command that makes the run again."""
+    facts = run.record.facts
+    if "edited_from" in facts:
+        return f"clearhead edit {facts['edited_from']} {facts.get('edited_by', '')} --out {run.folder}"
+    return f"clearhead run --out {run.folder}"

@@ -151,7 +151,7 @@ class Run:
     def mend(self, out: Path | str) -> Run:
         """A new run at ``out`` with the suggested repair: features removed, the rest fitted again, the proof."""
         head, edits, gap = suspecting.suggested(self)
-        return editing.derive(self, head, edits, Path(out), gaps=[gap])
+        return editing.derive(self, head, edits, Path(out), gaps=[gap], how="--suggested")
 
     def predict(self, inputs: list[Any]) -> list[dict[str, Any]]:
         """What the sparse head and the network say about new images (paths or PIL images) or texts."""

@@ -12,9 +12,19 @@ export interface Interval {
 
 const ROW = 26;
 
-export function Intervals({ list, alt, xLabel }: { list: Interval[]; alt: string; xLabel: string }) {
+const LETTER = 6.6; // pixels of a letter, about
+
+interface Props {
+  list: Interval[];
+  alt: string;
+  xLabel: string;
+  format?: (value: number) => string;
+}
+
+export function Intervals({ list, alt, xLabel, format = short }: Props) {
   const [ref, width] = useWidth();
-  const left = Math.min(220, width * 0.34);
+  const longest = Math.max(...list.map((e) => e.name.length)) * LETTER + 8;
+  const left = Math.min(Math.max(longest, 60), width * 0.42);
   const [from, to] = extent(list.flatMap((e) => [e.low, e.high, e.value]));
   const near = from >= 0 && from < 0.5 * to ? 0 : from;
   const x = linear([near, to], [left + 12, width - 64], 5);
@@ -26,7 +36,7 @@ export function Intervals({ list, alt, xLabel }: { list: Interval[]; alt: string
           <g>
             <line class="grid" x1={x(t)} x2={x(t)} y1={4} y2={list.length * ROW + 4} />
             <text class="tick" x={x(t)} y={list.length * ROW + 20} text-anchor="middle">
-              {short(t)}
+              {format(t)}
             </text>
           </g>
         ))}
@@ -42,7 +52,7 @@ export function Intervals({ list, alt, xLabel }: { list: Interval[]; alt: string
               <line class="whisker" x1={x(e.low)} x2={x(e.high)} y1={y} y2={y} />
               <circle class="estimate" cx={x(e.value)} cy={y} r={4.5} />
               <text class="tick" x={width - 56} y={y + 4}>
-                {short(e.value)}
+                {format(e.value)}
               </text>
             </g>
           );
@@ -56,6 +66,6 @@ export function Intervals({ list, alt, xLabel }: { list: Interval[]; alt: string
 }
 
 function clip(name: string, room: number): string {
-  const count = Math.floor(room / 6.4);
+  const count = Math.floor(room / LETTER);
   return name.length > count ? name.slice(0, count - 1) + "…" : name;
 }

@@ -20,7 +20,9 @@ export function Scatter({ points, xLabel, yLabel, format = short, alt }: Props) 
   const pad = { left: 52, right: 16, top: 22, bottom: 46 };
   const xs = extent(points.map((p) => p.x));
   const ys = extent(points.map((p) => p.y));
-  const x = linear([Math.min(xs[0], 0), xs[1]], [pad.left + 6, width - pad.right]);
+  const counts = points.every((p) => Number.isInteger(p.x));
+  const right = counts ? Math.max(xs[1], 1) : xs[1];
+  const x = linear([Math.min(xs[0], 0), right], [pad.left + 6, width - pad.right], counts ? Math.min(5, right) : 5);
   const y = linear([Math.min(ys[0], 0), ys[1]], [HEIGHT - pad.bottom - 4, pad.top]);
   const nearest = (event: PointerEvent) => {
     const box = (event.currentTarget as Element).getBoundingClientRect();

@@ -151,7 +151,7 @@ export function Confusion() {
 
 function PairTable({ list }: { list: PairRow[] }) {
   const sheet = {
-    columns: ["pair", "second", "confused", "largest share", "shared features"],
+    columns: ["one class", "the other", "confused", "largest share", "shared features"],
     rows: list.filter((p) => p.confused).map((p) => [p.a, p.b, p.confused, p.rate, p.shared]),
   };
   if (!sheet.rows.length) return null;
@@ -163,7 +163,7 @@ function PairTable({ list }: { list: PairRow[] }) {
           label="Most confused pairs"
           units={{ "largest share": "the larger of the two shares of a class taken for the other" }}
           cell={(column, v) =>
-            column === "pair" || column === "second" ? (
+            column === "one class" || column === "the other" ? (
               <a href={link("class", [v as number])} dir="auto">
                 {className(v as number)}
               </a>
@@ -185,6 +185,12 @@ function named<T extends { columns: string[]; rows: number[][] }>(sheet: T) {
 
 function SharedScatter({ list }: { list: PairRow[] }) {
   if (list.length < 3) return null;
+  if (list.every((p) => !p.shared))
+    return (
+      <Section title="Do confused classes share features?">
+        <p class="note">No two classes use the same feature at this λ.</p>
+      </Section>
+    );
   return (
     <Section title="Do confused classes share features?">
       <Figure

@@ -240,9 +240,9 @@ function Smallest({ i, h, z, guess, other }: SmallestProps) {
         {found.right && ` For ${className(label)} to overtake ${className(guess)} it takes ${found.right.length}.`}
       </p>
       <p class="actions">
-        {found.any && <button onClick={() => setOff(found.any!)}>Switch off the deciding {plural(found.any.length, "feature")}</button>}
+        {found.any && <button onClick={() => setOff(found.any!)}>Switch off the deciding {found.any.length === 1 ? "feature" : plural(found.any.length, "feature")}</button>}
         {found.right && found.right.join() !== found.any?.join() && (
-          <button onClick={() => setOff(found.right!)}>Switch off the {found.right.length} against the truth</button>
+          <button onClick={() => setOff(found.right!)}>Switch off {found.right.length === 1 ? "the one" : `the ${found.right.length}`} against the truth</button>
         )}
         {off.size > 0 && <button onClick={() => set({ off: "" })}>All on again</button>}
         {off.size > 0 && (

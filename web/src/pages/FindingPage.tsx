@@ -7,12 +7,13 @@ import { Figure } from "../ui/Figure";
 import { Section, Waiting } from "../ui/Prose";
 import { Table } from "../ui/Table";
 import { useStep } from "../ui/useStep";
-import { plural, short, whole } from "../ui/format";
+import { percent, plural, short, whole } from "../ui/format";
+import { capital, words } from "../ui/words";
 import { Tree } from "./Provenance";
 import { cellOf, cellWithoutRows } from "./sections/cells";
 import { drawsItself, special } from "./sections";
 import { AutoChart } from "./sections/AutoChart";
-import { sheetOf } from "./sections/sheet";
+import { labelOf, sheetOf } from "./sections/sheet";
 
 export function Findings() {
   return (
@@ -54,7 +55,7 @@ export function FindingPage({ index }: { index: number }) {
     <>
       <header class="page-head">
         <div>
-          <p class="eyebrow">{summary.kind.replaceAll("_", " ")}</p>
+          <p class="eyebrow">{capital(words(summary.kind))}</p>
           <h1>{summary.title}</h1>
           <p class="lede">{summary.sentence}</p>
         </div>
@@ -65,11 +66,10 @@ export function FindingPage({ index }: { index: number }) {
 }
 
 export function FindingBody({ data }: { data: FindingData }) {
-  const numbers = Object.entries(data.numbers);
   const Special = special(data.kind);
   return (
     <>
-      {numbers.length > 0 && <Numbers numbers={numbers} />}
+      <Numbers data={data} />
       {Special && <Special data={data} />}
       <Media data={data} />
       {Object.keys(data.tables).map((name) => (
@@ -98,26 +98,51 @@ function isEstimate(v: Scalar | EstimateData): v is EstimateData {
   return v !== null && typeof v === "object" && "low" in v;
 }
 
-function Numbers({ numbers }: { numbers: [string, Scalar | EstimateData][] }) {
+type Number = [name: string, value: Scalar | EstimateData];
+
+const FEW = 8;
+
+/** Numbers that are known; what has an interval first, and beyond a few folded away. */
+function Numbers({ data }: { data: FindingData }) {
+  const known = Object.entries(data.numbers).filter(([, v]) => (isEstimate(v) ? v.value : v) != null);
+  const list = [...known.filter(([, v]) => isEstimate(v)), ...known.filter(([, v]) => !isEstimate(v))];
+  const first = list.length > FEW + 2 ? FEW : list.length;
+  if (!list.length) return null;
+  return (
+    <>
+      <NumberList list={list.slice(0, first)} data={data} />
+      {list.length > first && (
+        <details class="more-numbers">
+          <summary>{list.length - first} more numbers</summary>
+          <NumberList list={list.slice(first)} data={data} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function NumberList({ list, data }: { list: Number[]; data: FindingData }) {
   return (
     <dl class="facts">
-      {numbers.map(([name, v]) => (
+      {list.map(([name, v]) => (
         <div>
-          <dt>{name.replaceAll("_", " ")}</dt>
-          <dd>{isEstimate(v) ? <Interval v={v} /> : typeof v === "number" ? short(v) : String(v ?? "–")}</dd>
+          <dt>{capital(labelOf(data, name))}</dt>
+          <dd>{isEstimate(v) ? <Interval v={v} /> : typeof v === "number" ? short(v) : String(v)}</dd>
         </div>
       ))}
     </dl>
   );
 }
 
+/** Wilson's intervals are those of shares. */
 function Interval({ v }: { v: EstimateData }) {
+  const share = v.method.startsWith("Wilson");
+  const ends = share ? [v.low, v.high].map((x) => (100 * x).toFixed(1)) : [v.low, v.high].map(short);
   return (
     <span title={`${v.method}, ${100 * v.level}% interval`}>
-      {short(v.value)}
+      {share ? percent(v.value) : short(v.value)}
       <small>
-        {" "}
-        {short(v.low)} … {short(v.high)}, n = {whole(v.n)}
+        {ends[0]} to {ends[1]}, n = {whole(v.n)}
       </small>
     </span>
   );
@@ -125,8 +150,9 @@ function Interval({ v }: { v: EstimateData }) {
 
 function FindingTable({ data, name }: { data: FindingData; name: string }) {
   const sheet = sheetOf(data, name);
+  if (!sheet.rows.length) return null;
   return (
-    <Section title={name.replaceAll("_", " ")}>
+    <Section title={capital(words(name, data.kind))}>
       {!drawsItself(data.kind) && <AutoChart data={data} name={name} />}
       <Figure
         name={`${data.kind}-${name}`}
@@ -135,7 +161,7 @@ function FindingTable({ data, name }: { data: FindingData; name: string }) {
         shown
         sheet={() => sheet}
       >
-        <Table sheet={sheet} label={name} units={data.tables[name].units} cell={data.table_rows ? cellOf : cellWithoutRows} />
+        <Table sheet={sheet} label={words(name, data.kind)} names={(column) => labelOf(data, column)} units={data.tables[name].units} cell={data.table_rows ? cellOf : cellWithoutRows} />
       </Figure>
     </Section>
   );

@@ -9,6 +9,7 @@ import { Later } from "../ui/Later";
 import { Facts, Section } from "../ui/Prose";
 import { pick } from "../ui/PathSlider";
 import { percent, plural, short, whole, wilson } from "../ui/format";
+import { capital } from "../ui/words";
 import { ClassCards } from "./Classes";
 import { FindingList } from "./FindingPage";
 
@@ -68,10 +69,6 @@ export function currentPoint(): PathPoint | undefined {
   return at == null ? undefined : m.path[at];
 }
 
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 function withInterval(share: number | null | undefined, n: number | undefined) {
   if (share == null) return "–";
   if (!n) return percent(share);
@@ -120,13 +117,12 @@ function TradeOff() {
   const key = hasTest ? "test" : "val";
   const markOf = (i: number, name: string, isMain: boolean) => {
     const p = m.heads[i].point == null ? undefined : m.path[m.heads[i].point!];
-    return p && p[key] != null && p.features_per_class > 0
-      ? [{ x: p.features_per_class, y: p[key]!, name, main: isMain }]
-      : [];
+    const [x, y] = [p?.features_per_class ?? m.heads[i].nonzeros / m.classes.length, scoreOf(i, key)];
+    return y != null && x > 0 ? [{ x, y, name, main: isMain }] : [];
   };
   const current = headIndex.value;
   const marks = [
-    ...markOf(m.selected, current === m.selected ? "selected" : "", current === m.selected),
+    ...markOf(m.selected, m.heads[m.selected].point == null ? "edited" : "selected", current === m.selected),
     ...(current === m.selected ? [] : markOf(current, "shown", true)),
   ];
   const dense = m.dense_scores[key] ?? m.dense_scores.val;

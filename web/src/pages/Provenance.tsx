@@ -62,8 +62,10 @@ export function Provenance() {
 
 export function Tree({ value }: { value: unknown }) {
   if (value === null || typeof value !== "object") return <span class="leaf">{String(value ?? "–")}</span>;
-  const entries = Array.isArray(value) ? value.map((v, i) => [String(i + 1), v] as const) : Object.entries(value);
-  if (!entries.length) return <span class="leaf">–</span>;
+  const all = Array.isArray(value) ? value.map((v, i) => [String(i + 1), v] as const) : Object.entries(value);
+  const entries = all.filter(([, v]) => v !== null);
+  const absent = all.filter(([, v]) => v === null).map(([name]) => name.replaceAll("_", " "));
+  if (!all.length) return <span class="leaf">–</span>;
   return (
     <dl class="tree">
       {entries.map(([name, v]) => (
@@ -74,6 +76,12 @@ export function Tree({ value }: { value: unknown }) {
           </dd>
         </div>
       ))}
+      {absent.length > 0 && (
+        <div>
+          <dt>not set</dt>
+          <dd>{absent.join(", ")}</dd>
+        </div>
+      )}
     </dl>
   );
 }

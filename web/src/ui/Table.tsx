@@ -2,6 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Sheet } from "./export";
 import { short } from "./format";
+import { words } from "./words";
 import type { Scalar } from "../model/types";
 
 const STEP = 100;
@@ -10,10 +11,12 @@ interface Props {
   sheet: Sheet;
   label: string;
   units?: Record<string, string>;
+  /** What a column is called. */
+  names?: (column: string) => string;
   cell?: (column: string, value: Scalar | undefined) => preact.ComponentChildren;
 }
 
-export function Table({ sheet, label, units = {}, cell = plain }: Props) {
+export function Table({ sheet, label, units = {}, names = words, cell = plain }: Props) {
   const [sort, setSort] = useState<{ at: number; down: boolean } | null>(null);
   const [limit, setLimit] = useState(STEP);
   const rows = useMemo(() => {
@@ -40,7 +43,7 @@ export function Table({ sheet, label, units = {}, cell = plain }: Props) {
                   title={units[name] ?? ""}
                   onClick={() => setSort({ at: i, down: sort?.at === i ? !sort.down : numeric[i] })}
                 >
-                  {name.replaceAll("_", " ")}
+                  {names(name)}
                   <span aria-hidden="true">{sort?.at === i ? (sort.down ? " ↓" : " ↑") : ""}</span>
                 </button>
               </th>

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Database"]
 
 BUSY_MS = 20_000
+# Writers of SQLite queue in this process, so its connections are many and cheap; PostgreSQL's are processes.
+POOLS = {"sqlite": {"pool_size": 16, "max_overflow": 32}, "postgresql": {"pool_size": 8, "max_overflow": 0}}
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # an acknowledged answer survives a power cut
@@ -60,13 +62,14 @@ class Database:
         try:
             self.engine: Engine = sa.create_engine(
                 text,
-                pool_size=16,
-                max_overflow=32,
+                **POOLS["sqlite" if self.sqlite else "postgresql"],
                 pool_timeout=30,
                 hide_parameters=True,  # no answer in a traceback
             )
         except ModuleNotFoundError as error:
             raise MissingExtraError("psycopg", "postgres") from error
+        # One statement of PostgreSQL sees one state of the data by itself, and needs no BEGIN and COMMIT around it.
+        self._reader = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._turn = threading.Lock()  # writers of one process queue here rather than sleep on a busy file
         if self.sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
@@ -74,8 +77,8 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
-        with self.engine.connect() as connection, connection.begin():
+        """A connection that only reads: on SQLite one state of the data, on PostgreSQL one for each statement."""
+        with self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearhead.study.store.database import Database
 from clearhead.study.store.schema import tables
+from clearhead.study.store.statements import statements
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -82,16 +83,9 @@ class People:
 
     def by_session(self, token: str) -> Person | None:
         """The annotator whose cookie this is."""
-        import sqlalchemy as sa
-
-        t = tables()
-        query = (
-            sa.select(t.people)
-            .join(t.sessions, t.sessions.c.person_id == t.people.c.id)
-            .where(t.sessions.c.token_hash == digest(token), t.sessions.c.expires > time.time())
-        )
         with self.database.read() as c:
-            return _person(c.execute(query).mappings().first())
+            found = c.execute(statements().session, {"token": digest(token), "now": time.time()})
+            return _person(found.mappings().first())
 
     def consent(self, person: Person, version: str) -> None:
         """Record which consent text was agreed to."""

@@ -11,6 +11,7 @@ from clearhead.core.errors import DataError
 from clearhead.study.store.database import Database
 from clearhead.study.store.people import Person
 from clearhead.study.store.schema import tables
+from clearhead.study.store.statements import statements
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -94,16 +95,8 @@ class Queue:
 
     def holds(self, person: Person, task: str) -> Given | None:
         """What this person may see of a task: their answer to it (empty if not given yet); None if never theirs."""
-        import sqlalchemy as sa
-
-        t = tables()
-        query = (
-            sa.select(t.assignments.c.id, t.answers.c["values"])
-            .select_from(t.assignments.outerjoin(t.answers, t.answers.c.assignment_id == t.assignments.c.id))
-            .where(t.assignments.c.task_id == task, t.assignments.c.person_id == person.id)
-        )
         with self.database.read() as c:
-            row = c.execute(query).first()
+            row = c.execute(statements().holds, {"task": task, "person": person.id}).first()
         return None if row is None else Given(task, row[1] or {})
 
     def given(self, person: Person) -> list[Given]:
@@ -124,15 +117,10 @@ class Queue:
         ------
         DataError : the task was never given to this person.
         """
-        import sqlalchemy as sa
-
-        t = tables()
         self._sweep()
         with self.database.write() as c:
-            mine = (t.assignments.c.task_id == submission.task) & (t.assignments.c.person_id == person.id)
-            assignment = c.execute(
-                sa.select(t.assignments.c.id, t.assignments.c.state).where(mine).with_for_update()
-            ).first()
+            mine = {"task": submission.task, "person": person.id}
+            assignment = c.execute(statements().lock_assignment, mine).first()
             if assignment is None:
                 raise DataError("this task is not yours")
             if assignment.state == "answered":
@@ -142,33 +130,25 @@ class Queue:
             return self._lease(c, person)
 
     def _store(self, c: Connection, person: Person, assignment: int, state: str, submission: Submission) -> None:
-        import sqlalchemy as sa
-
-        t = tables()
-        task = c.execute(
-            sa.select(t.tasks.c.answered, t.tasks.c.wanted).where(t.tasks.c.id == submission.task).with_for_update()
-        ).one()
+        s = statements()
+        task = c.execute(s.lock_counts, {"task": submission.task}).one()
         surplus = task.answered >= task.wanted
-        c.execute(
-            t.answers.insert().values(
-                assignment_id=assignment,
-                task_id=submission.task,
-                person_id=person.id,
-                values=dict(submission.values),
-                surplus=surplus,
-                submission=submission.token,
-                corrections=0,
-                seconds=submission.seconds,
-                blurs=submission.blurs,
-            )
-        )
-        c.execute(t.assignments.update().where(t.assignments.c.id == assignment).values(state="answered", expires=None))
-        change = int(not surplus) - int(state == "leased")
-        c.execute(
-            t.tasks.update()
-            .where(t.tasks.c.id == submission.task)
-            .values(answered=t.tasks.c.answered + int(not surplus), load=t.tasks.c.load + change)
-        )
+        answer = {
+            "assignment_id": assignment,
+            "task_id": submission.task,
+            "person_id": person.id,
+            "values": dict(submission.values),
+            "surplus": surplus,
+            "submission": submission.token,
+            "corrections": 0,
+            "seconds": submission.seconds,
+            "blurs": submission.blurs,
+        }
+        c.execute(s.add_answer, answer)
+        c.execute(s.close, {"assignment": assignment})
+        counted = int(not surplus)
+        change = counted - int(state == "leased")
+        c.execute(s.count, {"task": submission.task, "counted": counted, "change": change})
 
     def _correct(self, c: Connection, assignment: int, submission: Submission) -> None:
         a = tables().answers
@@ -180,43 +160,21 @@ class Queue:
 
     def _lease(self, c: Connection, person: Person) -> str | None:
         """The person's open task if there is one, else the least answered task that is new to them."""
-        import sqlalchemy as sa
-
-        t = tables()
-        now = time.time()
-        c.execute(sa.select(t.people.c.id).where(t.people.c.id == person.id).with_for_update())
-        mine = t.assignments.c.person_id == person.id
-        held = c.execute(
-            sa.select(t.assignments.c.id, t.assignments.c.task_id, t.assignments.c.state)
-            .join(t.tasks, t.tasks.c.id == t.assignments.c.task_id)
-            .where(mine, t.assignments.c.state != "answered")
-            .where((t.assignments.c.state == "leased") | (t.tasks.c.load < t.tasks.c.wanted))
-            .order_by(t.assignments.c.id)
-            .limit(1)
-        ).first()
-        until = {"state": "leased", "expires": now + self.lease_seconds}
+        s, mine, until = statements(), {"person": person.id}, time.time() + self.lease_seconds
+        c.execute(s.lock_person, mine)
+        held = c.execute(s.held, mine).first()
         if held is not None:
-            c.execute(t.assignments.update().where(t.assignments.c.id == held.id).values(**until))
+            c.execute(s.renew, {"assignment": held.id, "until": until})
             if held.state == "expired":
-                c.execute(t.tasks.update().where(t.tasks.c.id == held.task_id).values(load=t.tasks.c.load + 1))
+                c.execute(s.count, {"task": held.task_id, "counted": 0, "change": 1})
             return str(held.task_id)
-        if self.quota is not None:
-            done = c.execute(sa.select(sa.func.count()).select_from(t.assignments).where(mine)).scalar_one()
-            if done >= self.quota:
-                return None
-        seen = sa.exists().where(mine, t.assignments.c.task_id == t.tasks.c.id)
-        known = sa.exists().where(t.answers.c.person_id == person.id, t.answers.c.task_id == t.tasks.c.repeat_of)
-        task = c.execute(
-            sa.select(t.tasks.c.id)
-            .where(t.tasks.c.load < t.tasks.c.wanted, ~seen, t.tasks.c.repeat_of.is_(None) | known)
-            .order_by(t.tasks.c.load, t.tasks.c.position)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        ).scalar()
+        if self.quota is not None and c.execute(s.done, mine).scalar_one() >= self.quota:
+            return None
+        task = c.execute(s.free, mine).scalar()
         if task is None:
             return None
-        c.execute(t.assignments.insert().values(task_id=task, person_id=person.id, **until))
-        c.execute(t.tasks.update().where(t.tasks.c.id == task).values(load=t.tasks.c.load + 1))
+        c.execute(s.add_lease, {"task_id": task, "person_id": person.id, "state": "leased", "expires": until})
+        c.execute(s.count, {"task": task, "counted": 0, "change": 1})
         return str(task)
 
     def _sweep(self) -> None:

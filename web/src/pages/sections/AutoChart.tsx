@@ -1,11 +1,14 @@
 // A chart for any table that holds estimates: columns `x`, `x_low`, `x_high`, or `value`, `low`, `high`.
 import { Intervals, type Interval } from "../../charts/Intervals";
 import type { FindingData, Scalar } from "../../model/types";
+import { percent } from "../../ui/format";
 import { Figure } from "../../ui/Figure";
+import { capital } from "../../ui/words";
 import { cellText } from "./cells";
-import { sheetOf } from "./sheet";
+import { labelOf, sheetOf } from "./sheet";
 
 const MOST = 60;
+const SHARE = /accuracy|rate|share|fidelity|confusion/;
 
 interface Triple {
   value: string;
@@ -18,9 +21,10 @@ function triples(columns: string[]): Triple[] {
   for (const low of columns.filter((c) => c === "low" || c.endsWith("_low"))) {
     const stem = low === "low" ? "" : low.slice(0, -4);
     const high = stem ? `${stem}_high` : "high";
+    // What an unnamed interval belongs to stands before it.
     const value = stem
       ? [stem, ...columns.filter((c) => c.startsWith(`${stem}_`) && c !== low && c !== high)].find((c) => columns.includes(c))
-      : ["value", "mean", "rate", "share", "accuracy", "correlation", "weight", "change"].find((c) => columns.includes(c));
+      : columns[columns.indexOf(low) - 1];
     if (value && columns.includes(high)) found.push({ value, low, high });
   }
   return found;
@@ -42,7 +46,9 @@ export function AutoChart({ data, name }: { data: FindingData; name: string }) {
             return { name: words, value: r[v] as number, low: r[l] as number, high: r[h] as number };
           });
         if (list.length < 2) return null;
-        const title = t.value.replaceAll("_", " ");
+        const what = t.value === "value" ? name : t.value;
+        const title = capital(labelOf(data, what));
+        const share = SHARE.test(what) && list.every((e) => e.low >= 0 && e.high <= 1);
         return (
           <Figure
             key={t.value}
@@ -51,7 +57,12 @@ export function AutoChart({ data, name }: { data: FindingData; name: string }) {
             caption="With 95% intervals."
             sheet={() => ({ columns: ["name", t.value, "low", "high"], rows: list.map((e) => [e.name, e.value, e.low, e.high]) })}
           >
-            <Intervals list={list} xLabel={data.tables[name].units[t.value] ?? ""} alt={`${title} with intervals`} />
+            <Intervals
+              list={list}
+              xLabel={data.tables[name].units[t.value] ?? ""}
+              alt={`${title} with intervals`}
+              format={share ? (v) => percent(v) : undefined}
+            />
           </Figure>
         );
       })}

@@ -3,6 +3,7 @@ import { Intervals, type Interval } from "../../charts/Intervals";
 import type { FindingData } from "../../model/types";
 import { Figure } from "../../ui/Figure";
 import { Section } from "../../ui/Prose";
+import { percent } from "../../ui/format";
 import { rowsOf, sheetOf, type Row } from "./sheet";
 
 const MOST = 60;
@@ -55,7 +56,7 @@ function Rates({ data, table, title, rows, place, value }: Props) {
   return (
     <Section title={title}>
       <Figure name={`${data.kind}-${table}`} title="By group and head" caption="With 95% intervals." sheet={() => sheetOf(data, table)}>
-        <Intervals list={list} xLabel="share" alt={title} />
+        <Intervals list={list} xLabel="share" alt={title} format={(v) => percent(v)} />
       </Figure>
     </Section>
   );

@@ -8,7 +8,7 @@ import { rowsOf, sheetOf } from "./sheet";
 
 export function Confused({ data }: { data: FindingData }) {
   const rows = rowsOf(data, "pairs");
-  if (rows.length < 3) return null;
+  if (rows.length < 3 || rows.every((r) => !r.shared)) return null;
   const at = (name: unknown) => info().classes.indexOf(String(name));
   return (
     <Figure name="confusion-shared" title="Shared features against confusion" caption="One dot a pair of classes." sheet={() => sheetOf(data, "pairs")}>

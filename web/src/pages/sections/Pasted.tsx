@@ -3,6 +3,7 @@ import { Intervals, type Interval } from "../../charts/Intervals";
 import type { FindingData } from "../../model/types";
 import { Figure } from "../../ui/Figure";
 import { Section } from "../../ui/Prose";
+import { percent } from "../../ui/format";
 import { rowsOf, sheetOf, type Row } from "./sheet";
 
 export function Pasted({ data }: { data: FindingData }) {
@@ -15,7 +16,7 @@ export function Pasted({ data }: { data: FindingData }) {
   return (
     <Section title="With the pattern and with a control" note="The pattern means the class where it turns more pictures than the control does.">
       <Figure name="pasted-rates" title={about} caption="With 95% intervals." sheet={() => sheetOf(data, "rates")}>
-        <Intervals list={turned.map(estimate)} xLabel="share" alt={about} />
+        <Intervals list={turned.map(estimate)} xLabel="share" alt={about} format={(v) => percent(v)} />
       </Figure>
       {gained.length > 0 && (
         <Figure

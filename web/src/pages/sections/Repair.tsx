@@ -25,7 +25,7 @@ export function Repair({ data }: { data: FindingData }) {
       <Figure
         name="repair-change"
         title="Change of accuracy in points"
-        caption={`With 95% intervals; of ${classes.length} classes those that moved most.`}
+        caption={`With 95% intervals${classes.length > CLASSES ? `; of ${classes.length} classes those that moved most` : ""}.`}
         sheet={() => ({ columns: ["name", "change", "low", "high"], rows: list.map((e) => [e.name, e.value, e.low, e.high]) })}
       >
         <Intervals list={list} xLabel="points" alt={`Change of accuracy on ${part}, overall, by group and by class`} />

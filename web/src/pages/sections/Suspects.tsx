@@ -31,7 +31,8 @@ function Suspect({ row, known }: { row: Row; known: boolean }) {
   const given = (known ? (row.examples ?? []) : []) as unknown as number[];
   const shipped = given.map(shippedRow).filter((i) => i >= 0);
   const place = placeOf(id);
-  const strip = shipped.length ? shipped : (features.value?.top[place] ?? []).slice(0, 12);
+  const own = (features.value?.top[place] ?? []).slice(0, 12);
+  const strip = shipped.length > own.length ? shipped : own;
   const bars: [string, unknown][] = [
     ["follows the cue", row.cue_correlation],
     ["follows the label", row.label_correlation],
@@ -44,7 +45,7 @@ function Suspect({ row, known }: { row: Row; known: boolean }) {
         {bars
           .filter((b): b is [string, number] => typeof b[1] === "number")
           .map(([words, r]) => (
-            <span class="feature-weight">
+            <span class="feature-weight named">
               <small>{words}</small>
               <span class="num">{signed(r)}</span>
               <SignedBar value={r} max={1} />

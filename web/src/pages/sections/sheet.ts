@@ -1,6 +1,15 @@
 // The tables of a finding.
 import type { FindingData, Scalar } from "../../model/types";
 import type { Sheet } from "../../ui/export";
+import { words } from "../../ui/words";
+
+/** What a name of a finding's numbers, tables or columns is called; the two that are compared have names of their own. */
+export function labelOf(data: FindingData, name: string): string {
+  const pair = data.kind === "compare" ? (data.settings.names as string[] | undefined) : undefined;
+  const at = ["first", "second"].findIndex((which) => name === which || name.startsWith(`${which}_`));
+  const text = words(name, data.kind);
+  return pair && at >= 0 ? text.replace(/^\w+/, pair[at]) : text;
+}
 
 export function columnOf(data: FindingData, table: string, name: string): Scalar[] {
   return (data as unknown as Record<string, Scalar[]>)[`table/${table}/${name}`] ?? [];
