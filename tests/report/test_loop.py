@@ -54,6 +54,11 @@ def test_from_a_look_to_a_proven_edit(visitor: Visitor, tmp_path: Path) -> None:
     demo(folder, Silent())
     index = folder / "report" / "index.html"
 
+    # The selected head is a certified point of the path, though it was solved again more exactly.
+    page = visitor.open(index)
+    page.wait_for_selector(".mark-name >> text=selected")
+    assert "edited" not in page.locator("main").inner_text()
+
     # λ moves the pages; a switch turns an answer.
     page = visitor.open(index, "#/mistakes")
     page.locator("#lambda").focus()
