@@ -5,6 +5,7 @@
     scripts/bench scale --part table  --home /tmp/scale --gigabytes 12    # makes the next part's table, and keeps it
     scripts/bench scale --part memory --home /tmp/scale [--gigabytes 12 --budget 3GiB]
     scripts/bench scale --part rows   [--largest 1000000 --features 1024]
+    scripts/bench scale --part classes
     scripts/bench scale --part plan   [--threads 1]
     scripts/bench scale --part steps
 
@@ -12,6 +13,7 @@ ranks: two gloo processes with one thread each against one process with two thre
 memory: a float16 table larger than the budget, five λ's: time over that of its reads in blocks (bar: 1.3), and the
     most anonymous memory over the budget (bar: 1.1).
 rows: one gradient of a float16 table against its rows: time a row (bar: within 10 %) and memory beyond the table.
+classes: logits made anew by blocks against logits that are held; 20,000 classes within 2 GiB.
 plan: fits of several sizes against the prediction from speeds measured just before (bar: within 30 %).
 steps: the constants of the planner's formulas for steps and working sets, fitted to paths run now. Not among the parts
     that run unasked.
@@ -33,6 +35,7 @@ from typing import Any
 import torch
 
 from clearhead.core.artifacts import read_json, write_json
+from scale_classes import classes
 from scale_memory import memory, rows, table
 from scale_plan import planned, steps
 from scale_ranks import ranks
@@ -45,10 +48,11 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[dict[str, Any]]]] = {
     "table": table,
     "memory": memory,
     "rows": rows,
+    "classes": classes,
     "plan": planned,
     "steps": steps,
 }
-UNASKED = ("ranks", "memory", "rows", "plan")
+UNASKED = ("ranks", "memory", "rows", "classes", "plan")
 
 
 def main() -> None:

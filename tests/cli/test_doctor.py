@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from clearhead.core.errors import ArtifactError, SettingError
 from clearhead.runs import measuring
 from clearhead.runs.doctor import checkup
+from clearhead.runs.planning import planned_fit
 from clearhead.runs.roofline import Rate, Roofline, cache_folder, chosen, data_sheet, keep, stored
+from clearhead.runs.run import Run
 
 
 def some(**changes: object) -> Roofline:
@@ -100,3 +104,20 @@ def test_the_commands(tmp_path: Path, call: Callable[..., tuple[int, str, str]])
     code, out, _ = call("plan", *size, "--gpus", "2", "--memory", "1GiB")
     assert code == 0
     assert "data sheet, not measured" in out
+
+
+def test_a_fit_is_planned_from_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    X = torch.randn(400, 30, generator=torch.Generator().manual_seed(0))
+    np.savez(
+        tmp_path / "f.npz", features=X.half().numpy(), labels=(X[:, 0] > 0).long().numpy() + 2 * (X[:, 1] > 0).numpy()
+    )
+    monkeypatch.setenv("CLEARHEAD_CACHE", str(tmp_path / "cache"))
+    run = Run(tmp_path / "run", features=tmp_path / "f.npz", n_lambdas=7, memory="200kB").extract()
+    with pytest.raises(SettingError, match="has not been measured"):
+        planned_fit(run)
+    keep(some(), tmp_path / "cache")
+    answer = planned_fit(run)
+    job = answer.job
+    assert (job.n, job.p, job.k, job.lambdas, job.memory) == (len(run.split.train), 30, 4, 7, 200_000)
+    assert job.dtype is torch.float64, "small problems are solved in it"
+    assert answer.blockwise

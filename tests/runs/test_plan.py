@@ -57,14 +57,24 @@ def test_a_budget_streams_the_features() -> None:
     assert "stay in memory" in answer.advice[0]
 
 
-def test_what_does_not_fit_says_how_many_ranks_would() -> None:
+def test_logits_that_do_not_fit_are_made_anew_and_ranks_that_hold_them_are_named() -> None:
     job = Job(n=100_000_000, p=4096, k=1000, ranks=8)
     answer = plan(job, H200)
+    assert answer.fits
+    assert answer.blockwise
+    assert sum(answer.memory.values()) <= answer.budget
+    ranks = int(answer.advice[0].split(": ")[1].split()[0])
+    held = plan(dataclasses.replace(job, ranks=ranks), H200)
+    assert not held.blockwise
+    assert plan(dataclasses.replace(job, ranks=int(ranks * 0.9)), H200).blockwise
+    assert answer.seconds["products"] / answer.steps * 8 > 2 * held.seconds["products"] / held.steps * ranks
+
+
+def test_weights_that_do_not_fit_are_said() -> None:
+    answer = plan(Job(n=10**6, p=4096, k=1000, memory=1 << 30), FLAT)
     assert not answer.fits
     assert answer.seconds == {}
-    ranks = int(answer.advice[0].split(": ")[1].split()[0])
-    assert plan(dataclasses.replace(job, ranks=ranks), H200).fits
-    assert not plan(dataclasses.replace(job, ranks=int(ranks * 0.9)), H200).fits
+    assert "fewer features or classes" in answer.advice[0]
 
 
 def test_the_ranks_advised_keep_the_features_in_memory() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from clearhead.cli.flags import DataFlags, FitFlags, ModelFlags, SelectFlags, given
 from clearhead.cli.output import Output
@@ -17,6 +20,7 @@ def fit(
     model: ModelFlags | None = None,
     fit: FitFlags | None = None,
     select: SelectFlags | None = None,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say memory, reads and time of the fit, and stop.")] = False,
     output: Output | None = None,
 ) -> None:
     """Fit the path of sparse heads, select one and write the report; under torchrun, on the rows of all processes.
@@ -30,6 +34,7 @@ def fit(
     """
     from clearhead.core import distributed
     from clearhead.core.progress import Silent
+    from clearhead.runs.planning import planned_fit
     from clearhead.runs.run import Run
 
     output = output or Output()
@@ -37,9 +42,14 @@ def fit(
         first = distributed.rank() == 0
         job = Run(out, progress=output.progress() if first else Silent(), **given(data, model, fit, select))
         if not first:
-            job.assist()
+            if not dry_run:
+                job.assist()
             return
         job.extract()
+        if dry_run:
+            answer = planned_fit(job)
+            output.result(answer.as_dict(), answer.text())
+            return
         distributed.share(True)
         job.fit()
     summary = job()

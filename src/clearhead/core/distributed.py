@@ -18,7 +18,18 @@ from torch import Tensor
 
 from clearhead.core.errors import LostRankError
 
-__all__ = ["agreed", "all_reduce", "group", "local_device", "rank", "shard", "share", "smallest", "world_size"]
+__all__ = [
+    "agreed",
+    "all_agree",
+    "all_reduce",
+    "group",
+    "local_device",
+    "rank",
+    "shard",
+    "share",
+    "smallest",
+    "world_size",
+]
 
 PATIENCE = timedelta(days=2)  # rank 0 may extract for hours; a dead rank is noticed by its closed connection
 T = TypeVar("T")
@@ -97,6 +108,11 @@ def smallest(value: float) -> float:
     with _lost():
         dist.all_reduce(number, dist.ReduceOp.MIN)
     return float(number)
+
+
+def all_agree(yes: bool) -> bool:
+    """Whether it holds on every rank."""
+    return smallest(float(yes)) == 1.0
 
 
 def share(value: T | None) -> T:

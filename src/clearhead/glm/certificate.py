@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from clearhead.glm.bundle import DualBundle
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.row_arrays import Logits
 
 __all__ = ["Point", "certify"]
 
@@ -22,16 +24,17 @@ FAR = 5.0
 class Point:
     """Weights with everything that was computed to certify them.
 
-    ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` (n, width) padded, without intercept;
-    ``theta`` (n, width) residual −∂ℓ/∂z; ``slope`` (p, k) = −∂loss/∂W and ``curvature`` (k, k) of the loss, float64;
-    ``objective`` F and ``loss``, its smooth part; ``dual``, a lower bound of the optimum, and ``dual_slope`` (p, k),
-    the Zᵀθ/n of the dual point that gives it; ``kkt``, the largest violation of optimality.
+    ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` without intercept and ``theta`` the
+    residual −∂ℓ/∂z, both (n, width) padded where held; ``slope`` (p, k) = −∂loss/∂W and ``curvature`` of the loss,
+    (k, k) or its diagonal, float64; ``objective`` F and ``loss``, its smooth part; ``dual``, a lower bound of the
+    optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual point that gives it; ``kkt``, the largest violation of
+    optimality.
     """
 
     coef: Tensor
     intercept: Tensor
-    logits: Tensor
-    theta: Tensor
+    logits: Logits
+    theta: Any
     slope: Tensor
     curvature: Tensor
     objective: float
@@ -50,7 +53,7 @@ def certify(
     penalty: Penalty,
     lambda_: float,
     coef: Tensor,
-    logits: Tensor,
+    logits: Logits,
     start: Tensor,
     enough: float = 0.0,
     bundle: DualBundle | None = None,
@@ -61,7 +64,7 @@ def certify(
     ``bundle`` holds other dual points that a bound may mix in, and receives this one.
     """
     intercept, fit = problem.solve_intercept(logits, start)
-    slope = problem.design.against(fit.theta, problem.n_outputs)
+    slope = problem.slope(fit.theta)
     W = coef.double()
     objective = fit.loss + penalty.value(W, lambda_)
     kkt = float(penalty.violation(W, slope, lambda_).max())
@@ -86,7 +89,7 @@ class _Bound:
     lambda_: float
     objective: float
     loss: float
-    theta: Tensor
+    theta: Any
     theta_mean: Tensor
     slope: Tensor
     coef: Tensor
@@ -131,17 +134,10 @@ class _Bound:
 
     def _constant_row(self, share: Tensor) -> float:
         """The smooth dual value of the row that is mixed in, y − s for every row."""
-        problem = self.problem
-        theta = problem.targets - share
-        rows = problem.loss.dual_rows(theta, problem.targets)
-        return float(problem.mean(rows if problem.offset is None else rows - (theta * problem.offset).sum(1)))
+        return self.problem.dual(None, 1.0, 1.0, share)
 
     def _smooth(self, tau: float, mix: float, share: Tensor) -> float:
-        problem = self.problem
-        theta = self.theta[:, : problem.n_outputs].double()
-        theta = tau * ((1 - mix) * theta + mix * (problem.targets - share))
-        rows = problem.loss.dual_rows(theta, problem.targets)
-        value = float(problem.mean(rows if problem.offset is None else rows - (theta * problem.offset).sum(1)))
+        value = self.problem.dual(self.theta, tau, mix, share)
         return -math.inf if math.isnan(value) else value
 
     def _scale(self, slope: Tensor, fitted: float, bend: float) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from clearhead.core import distributed
+from clearhead.core.rows import BLOCK_ROWS
 
 __all__ = ["VECTOR_OUTPUTS", "Design", "compute_dtype", "padded_width"]
 
@@ -92,6 +94,13 @@ class Design(ABC):
     @abstractmethod
     def narrowed(self, features: Tensor) -> Design:
         """The same rows with these features alone, in the fastest form that fits the memory allowed."""
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """(row range, block of Z) in order: one pass; a block is valid until the next one is asked for."""
+        self.reads += 1
+        for start in range(0, self.shape[0], BLOCK_ROWS):
+            span = slice(start, min(start + BLOCK_ROWS, self.shape[0]))
+            yield span, self.rows(torch.arange(span.start, span.stop, device=self.device))
 
     def remember(self, T: Tensor, answer: Tensor) -> None:
         """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from clearhead.glm.losses import Loss, Multinomial
 
-__all__ = ["Fit", "evaluate"]
+__all__ = ["FULL_CURVATURE", "Fit", "evaluate"]
+
+FULL_CURVATURE = 2048  # outputs; beyond, a k × k matrix costs more than the product Z·W, in time and memory
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """Weighted sums (or means) over rows in float64, and the residual.
 
-    ``loss``; ``theta_mean`` (k,) of the residual; ``curvature`` (k, k) of ∂²ℓ/∂z²; ``theta`` (n, width) = −∂ℓ/∂z.
+    ``loss``; ``theta_mean`` (k,) of the residual; ``curvature`` of ∂²ℓ/∂z²: (k, k), or its diagonal (k,) beyond
+    `FULL_CURVATURE` outputs; ``theta`` −∂ℓ/∂z in the form of `row_arrays`, here a padded (n, width) tensor.
     """
 
     loss: float
     theta_mean: Tensor
     curvature: Tensor
-    theta: Tensor
+    theta: Any
 
     def packed(self) -> Tensor:
         """The sums as one vector, to add over ranks."""
         return torch.cat([self.theta_mean.new_tensor([self.loss]), self.theta_mean, self.curvature.flatten()])
 
     @classmethod
-    def unpacked(cls, sums: Tensor, theta: Tensor, k: int) -> Fit:
-        return cls(float(sums[0]), sums[1 : 1 + k], sums[1 + k :].view(k, k), theta)
+    def unpacked(cls, sums: Tensor, theta: Any, k: int) -> Fit:
+        curvature = sums[1 + k :]
+        return cls(float(sums[0]), sums[1 : 1 + k], curvature if len(curvature) == k else curvature.view(k, k), theta)
 
 
 def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor, weight: Tensor, target_sum: Tensor) -> Fit:
@@ -46,7 +51,7 @@ def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor, weight: Tensor, t
     return Fit(
         float(weight.double() @ loss.rows(Z, targets).double()),
         (theta[:, :k].double() * column).sum(0),
-        loss.mean_curvature(Z, targets, column).double(),
+        (loss.mean_curvature if k <= FULL_CURVATURE else loss.mean_diagonal)(Z, targets, column).double(),
         theta,
     )
 

@@ -15,6 +15,7 @@ from clearhead.glm.losses import Loss
 from clearhead.glm.problem import Problem
 from clearhead.glm.select import decisions
 from clearhead.glm.solution import RegularizationPath, Solution
+from clearhead.glm.targets import Labels
 
 __all__ = ["HeldOut", "separates"]
 
@@ -40,9 +41,12 @@ class HeldOut:
 
 def separates(problem: Problem, solution: Solution) -> bool:
     """Whether ``solution`` puts every row on its own side, which proves that without a penalty no optimum exists."""
-    hard = bool(((problem.targets == 0) | (problem.targets == 1)).all())
-    if problem.loss.name == "gaussian" or not hard:
-        return False
+    targets = problem.targets
+    if problem.loss.name == "gaussian" or isinstance(targets, Labels):
+        return False  # rows × outputs are not held: nothing is proven
+    hard = bool(((targets == 0) | (targets == 1)).all())
     theta = problem.fit(problem.logits(solution.coef.to(problem.device)), solution.intercept.to(problem.device)).theta
+    if not hard or not isinstance(theta, Tensor):
+        return False
     sure = (theta[:, : problem.n_outputs].abs() < 0.5) | (problem.weight == 0)[:, None]
     return bool(sure.all() if problem.loss.shift_invariant else sure.all(0).any())

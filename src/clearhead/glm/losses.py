@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from clearhead.glm import targets
+from clearhead.glm.targets import Labels
 
 __all__ = ["Binomial", "Gaussian", "Loss", "Multinomial"]
 
@@ -43,6 +44,14 @@ class Loss(ABC):
     @abstractmethod
     def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         """(k, k) Σᵢ wᵢ ∂²ℓ/∂z² with ``weight`` (n, 1) summing to whatever the caller likes."""
+
+    @abstractmethod
+    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        """(k,) the diagonal of `mean_curvature`."""
+
+    def labels(self, y: Any, n: int) -> Labels | None:
+        """Targets by the class number of each row, where ``y`` is that and the loss takes classes."""
+        return None
 
     @abstractmethod
     def curvature_bound(self) -> float:
@@ -95,6 +104,13 @@ class Multinomial(Loss):
         weighted = Q * weight
         return torch.diag(weighted.sum(0)) - Q.T @ weighted
 
+    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        Q = Z.softmax(1)
+        return (Q * (1 - Q) * weight).sum(0)
+
+    def labels(self, y: Any, n: int) -> Labels | None:
+        return targets.classes(y, n, self.n_classes)
+
     def curvature_bound(self) -> float:
         return 0.5
 
@@ -129,8 +145,11 @@ class Binomial(Loss):
         return entropy.sum(1)
 
     def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        return torch.diag(self.mean_diagonal(Z, Y, weight))
+
+    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         q = Z.sigmoid()
-        return torch.diag((weight * q * (1 - q)).sum(0))
+        return (weight * q * (1 - q)).sum(0)
 
     def curvature_bound(self) -> float:
         return 0.25
@@ -163,7 +182,10 @@ class Gaussian(Loss):
         return (theta * (Y - 0.5 * theta)).sum(1)
 
     def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        return torch.eye(Z.shape[1], dtype=Z.dtype, device=Z.device) * weight.sum()
+        return torch.diag(self.mean_diagonal(Z, Y, weight))
+
+    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        return weight.sum().expand(Z.shape[1])
 
     def curvature_bound(self) -> float:
         return 1.0

@@ -15,9 +15,10 @@ from clearhead.glm.options import SolveOptions
 from clearhead.glm.path_fit import PathFit, given_lambdas, lambda_grid
 from clearhead.glm.penalties import ElasticNet, Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.room import WHOLE_GRAM
 from clearhead.glm.solution import RegularizationPath
 from clearhead.glm.solvers import make_solver
-from clearhead.glm.solvers.prox_newton import WHOLE_GRAM, ProxNewton
+from clearhead.glm.solvers.prox_newton import ProxNewton
 
 __all__ = ["fit_paths"]
 
@@ -70,7 +71,7 @@ def fit_paths(
         raise SettingError("options and lambdas need one entry a label", got=f"{len(each)}, {len(grids)}", expected=m)
     if not tol > 0:
         raise SettingError("tol must be positive", got=tol)
-    penalty.weights(whole.n_features, whole.targets)
+    penalty.weights(whole.n_features, whole.weight)
     together, kind = Lockstep(whole.design), make_solver(solver)
     teacher = ProxNewton(whole, penalty, seed)
     if kind is ProxNewton and whole.n_features <= WHOLE_GRAM:

@@ -85,7 +85,7 @@ class PathFit:
             device=device,
             options=options,
         )
-        penalty.weights(problem.n_features, problem.targets)
+        penalty.weights(problem.n_features, problem.weight)
         chosen: Solver = kind(problem, penalty, seed)
         if problem.design.costly and solver == "auto":
             chosen = Screened(problem, penalty, seed, Limits.of(tol, options))
@@ -108,7 +108,7 @@ class PathFit:
 
     def _slope(self, solution: Solution) -> Tensor:
         fit = self.problem.fit(self.problem.logits(solution.coef), solution.intercept)
-        return self.problem.design.against(fit.theta, self.problem.n_outputs)
+        return self.problem.slope(fit.theta)
 
     def _limits(self) -> Limits:
         return Limits.of(self.tol, self.options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,14 @@ from clearhead.core.rows import Rows, as_rows, check_finite
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.design import Design, padded_width
 from clearhead.glm.designs import build_design
-from clearhead.glm.fit import Fit, evaluate
+from clearhead.glm.fit import Fit
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
+from clearhead.glm.room import Room
+from clearhead.glm.row_arrays import Blockwise, Logits, RowArrays, Whole
+from clearhead.glm.row_weights import row_weights
+from clearhead.glm.targets import Labels
 
 __all__ = ["Problem"]
 
@@ -28,16 +33,18 @@ __all__ = ["Problem"]
 class Problem:
     """What is minimised, apart from the penalty: Σᵢ wᵢ ℓ(oᵢ + zᵢW + b, yᵢ) / n with weights of mean 1.
 
-    ``targets`` (n, k), ``weight`` (n,) and ``offset`` (n, k) or None are float64 on the design's device.
+    ``targets`` (n, k), ``weight`` (n,) and ``offset`` (n, k) or None are float64 on the design's device. Where arrays
+    of rows × outputs do not fit (``blockwise``), targets may be `Labels`, and such arrays are made anew by blocks.
     """
 
     design: Design
-    targets: Tensor
+    targets: Tensor | Labels
     weight: Tensor
     offset: Tensor | None
     loss: Loss
     scaler: Standardizer
     intercept: bool = True
+    blockwise: bool = False
 
     @classmethod
     def build(
@@ -59,17 +66,18 @@ class Problem:
             raise DataError(
                 "there is nothing to fit", got=f"{n} rows and {p} features", expected="at least one of each"
             )
-        targets = loss.encode(y, n)
-        weight, total = _normalised(_row_weights(sample_weight, n) * _class_weights(options.class_weight, targets))
+        device = torch.device(device if device is not None else _device(rows))
+        room = Room.of(rows, device, options.memory)
+        targets, blockwise = _targets(y, loss, n, room)
+        weight, total = row_weights(sample_weight, options.class_weight, targets)
         scaler = Standardizer.fit(rows, weight)
         # Only a bad mean needs the pass that finds the row and the column to name.
         if not bool(torch.isfinite(scaler.mean).all() and torch.isfinite(scaler.scale).all()):
             check_finite(rows)
         scaler = scaler if standardize else Standardizer.identity(p)
-        device = device if device is not None else _device(rows)
-        design = build_design(rows, scaler, weight, total, device, outputs=targets.shape[1], memory=options.memory)
+        design = build_design(rows, scaler, weight, total, device, room.left(targets.shape[1], blockwise))
         offset = None if options.offset is None else _offset(options.offset, targets).to(device)
-        return cls(design, targets.to(device), weight.to(device), offset, loss, scaler, options.intercept)
+        return cls(design, targets.to(device), weight.to(device), offset, loss, scaler, options.intercept, blockwise)
 
     @property
     def n_features(self) -> int:
@@ -82,16 +90,13 @@ class Problem:
     @property
     def width(self) -> int:
         """Columns of the padded (n, width) arrays."""
-        return padded_width(self.n_outputs, self.device)
+        return self.arrays.width
 
     @cached_property
-    def padded_targets(self) -> Tensor:
-        """(n, width) targets in compute precision."""
-        return self.pad(self.targets)
-
-    def pad(self, values: Tensor) -> Tensor:
-        """(n, k) to (n, width) in compute precision."""
-        return pad(values.to(self.dtype), (0, self.width - values.shape[1])).contiguous()
+    def arrays(self) -> RowArrays:
+        """What has a row for each row of the data and a column for each output."""
+        kind = Blockwise if self.blockwise or isinstance(self.targets, Labels) else Whole
+        return kind(self.design, self.targets, self.weight, self.offset, self.loss)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -107,17 +112,12 @@ class Problem:
 
     @cached_property
     def target_mean(self) -> Tensor:
-        return self.mean(self.targets)
-
-    @cached_property
-    def target_sum(self) -> Tensor:
-        """(k,) Σᵢ wᵢ yᵢ over this rank's rows."""
-        return self.weight @ self.targets
+        return distributed.all_reduce(self.arrays.target_sum.clone()) / self.design.total
 
     @cached_property
     def cross(self) -> Tensor:
         """(p, k) ZᵀwY/n, what mixing the targets into a dual point needs."""
-        return self.design.against(self.padded_targets, self.n_outputs)
+        return self.arrays.cross()
 
     @cached_property
     def feature_mean(self) -> Tensor:
@@ -125,18 +125,31 @@ class Problem:
         ones = torch.ones(len(self.targets), 1, dtype=self.dtype, device=self.device)
         return self.design.against(ones, 1)
 
-    def logits(self, W: Tensor) -> Tensor:
-        """(n, width) offset + Z·W, without intercept."""
-        Z = self.design.times(W)
-        return Z if self.offset is None else Z.add_(self.pad(self.offset))
+    def logits(self, W: Tensor) -> Logits:
+        """offset + Z·W, without intercept."""
+        return self.arrays.logits(W)
 
-    def fit(self, logits: Tensor, b: Tensor) -> Fit:
-        """Loss, residual and mean curvature at padded ``logits`` + b, summed in float64."""
-        passed = evaluate(self.loss, logits, b, self.padded_targets, self.design.weight, self.target_sum)
+    def direction(self, delta: Tensor) -> Logits:
+        """Z·Δ, what to add to logits when the weights move by Δ (p, k)."""
+        return self.arrays.direction(delta)
+
+    def fit(self, logits: Logits, b: Tensor) -> Fit:
+        """Loss, residual and mean curvature at ``logits`` + b, summed in float64."""
+        passed = self.arrays.fit(logits, b)
         sums = distributed.all_reduce(passed.packed()) / self.design.total
         return Fit.unpacked(sums, passed.theta, self.n_outputs)
 
-    def solve_intercept(self, logits: Tensor, start: Tensor, limit: int = 30) -> tuple[Tensor, Fit]:
+    def slope(self, theta: Any) -> Tensor:
+        """(p, k) float64 = Zᵀwθ/n of a residual of `fit`."""
+        return self.arrays.against(theta)
+
+    def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> float:
+        """Mean smooth dual value at τ((1−mix)·θ + mix·(y − share)) for a residual of `fit`, None for zero; −inf outside
+        the conjugate's domain."""
+        value = float(distributed.all_reduce(self.arrays.dual(theta, tau, mix, share)[None])) / self.design.total
+        return -math.inf if math.isnan(value) else value
+
+    def solve_intercept(self, logits: Logits, start: Tensor, limit: int = 30) -> tuple[Tensor, Fit]:
         """The exact intercept (k,) for these logits, by Newton from ``start``, and the fit there.
 
         Steps that do not descend are halved; it ends when the mean residual is rounding.
@@ -148,18 +161,22 @@ class Problem:
         for _ in range(limit):
             if float(fit.theta_mean.abs().max()) <= enough:
                 break
-            # S is singular along equal shifts of all classes; adding that direction makes the system regular.
-            ridge = fit.curvature.diagonal().mean().clamp(min=1e-12) / len(b) * self.loss.shift_invariant
-            step = distributed.agreed(
-                torch.linalg.lstsq(fit.curvature.cpu() + ridge.cpu(), fit.theta_mean.cpu()).solution
-            )
-            trial, following = self._descend(logits, b, step.to(b), fit)
+            trial, following = self._descend(logits, b, self._newton(fit).to(b), fit)
             if following is None:
                 break
             b, fit = trial, following
         return b, fit
 
-    def _descend(self, logits: Tensor, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
+    def _newton(self, fit: Fit) -> Tensor:
+        """The intercept's step (k,); with the diagonal of the curvature alone, by that."""
+        curvature, slope = fit.curvature.cpu(), fit.theta_mean.cpu()
+        if curvature.ndim == 1:
+            return distributed.agreed(slope / curvature.clamp(min=1e-12 * float(curvature.max())))
+        # S is singular along equal shifts of all classes; adding that direction makes the system regular.
+        ridge = curvature.diagonal().mean().clamp(min=1e-12) / len(slope) * self.loss.shift_invariant
+        return distributed.agreed(torch.linalg.lstsq(curvature + ridge, slope).solution)
+
+    def _descend(self, logits: Logits, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
         slack = torch.finfo(self.dtype).eps
         for halving in range(20):
             trial = b + step * 0.5**halving
@@ -177,11 +194,11 @@ class Problem:
         zero = torch.zeros(self.n_features, self.n_outputs, dtype=self.dtype, device=self.device)
         start = torch.zeros(self.n_outputs, dtype=torch.float64, device=self.device)
         b, fit = self.solve_intercept(self.logits(zero), start)
-        if not self.design.costly:
-            return b, fit.loss, self.design.against(fit.theta, self.n_outputs)
+        if not self.design.costly or not isinstance(self.arrays, Whole):
+            return b, fit.loss, self.slope(fit.theta)
         # One pass for all that is ever needed of products with fixed columns.
         k, ones = self.n_outputs, torch.ones(len(self.targets), 1, dtype=self.dtype, device=self.device)
-        columns = torch.cat([fit.theta[:, :k], self.padded_targets[:, :k], ones], 1)
+        columns = torch.cat([fit.theta[:, :k], self.arrays.padded_targets[:, :k], ones], 1)
         width = padded_width(2 * k + 1, self.device)
         sums = self.design.against(pad(columns, (0, width - 2 * k - 1)), 2 * k + 1)
         self.__dict__["cross"], self.__dict__["feature_mean"] = sums[:, k : 2 * k], sums[:, 2 * k :]
@@ -192,54 +209,31 @@ class Problem:
         """The same rows and targets with the listed features alone."""
         scaler = Standardizer(self.scaler.mean[features.cpu()], self.scaler.scale[features.cpu()])
         design = self.design.narrowed(features)
-        part = Problem(design, self.targets, self.weight, self.offset, self.loss, scaler, self.intercept)
+        common = (self.targets, self.weight, self.offset, self.loss)
+        part = Problem(design, *common, scaler, self.intercept, self.blockwise)
         b, loss, slope = self.null
-        shared = {"padded_targets": self.padded_targets, "target_mean": self.target_mean, "target_sum": self.target_sum}
-        part.__dict__.update(shared, null=(b, loss, slope[features]))
+        part.__dict__.update(target_mean=self.target_mean, null=(b, loss, slope[features]))
+        part.arrays.take_targets(self.arrays)
         return part
+
+
+def _targets(y: Any, loss: Loss, n: int, room: Room) -> tuple[Tensor | Labels, bool]:
+    """The targets in the form that fits, and whether arrays of rows × outputs are made anew by blocks."""
+    labels = loss.labels(y, n)
+    if labels is not None and not room.holds(labels.k):
+        return labels, True
+    values = loss.encode(y, n)
+    return values, not room.holds(values.shape[1])
 
 
 def _device(rows: Rows) -> torch.device:
     return next(iter(rows.blocks(1)))[1].device
 
 
-def _row_weights(weight: Any, n: int) -> Tensor:
-    if weight is None:
-        return torch.ones(n, dtype=torch.float64)
-    values = torch.as_tensor(np.asarray(weight.cpu() if isinstance(weight, Tensor) else weight)).to(torch.float64)
-    if values.shape != (n,):
-        raise DataError("one weight a row is needed", got=f"shape {tuple(values.shape)}", expected=f"({n},)")
-    if not bool(torch.isfinite(values).all()) or bool((values < 0).any()) or not bool((values > 0).any()):
-        raise DataError("sample weights must be finite and ≥ 0, at least one of them positive")
-    return values
-
-
-def _class_weights(class_weight: Any, targets: Tensor) -> Tensor:
-    """(n,) weights from "balanced" or one weight a class; soft targets take the expectation over their classes."""
-    if class_weight is None:
-        return torch.ones(len(targets), dtype=torch.float64)
-    both = targets if targets.shape[1] > 1 else torch.cat([1 - targets, targets], 1)
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise DataError("unknown class weights", got=class_weight, expected='"balanced" or one number a class')
-        count = distributed.all_reduce(torch.cat([both.sum(0), torch.tensor([float(len(both))]).double()]))
-        values = count[-1] / (both.shape[1] * count[:-1])
-    else:
-        values = torch.as_tensor(class_weight, dtype=torch.float64)
-    if values.shape != (both.shape[1],) or bool((values < 0).any()) or not bool(torch.isfinite(values).all()):
-        raise DataError("one weight ≥ 0 a class is needed", got=values.tolist(), expected=f"{both.shape[1]} numbers")
-    return both @ values
-
-
-def _normalised(weight: Tensor) -> tuple[Tensor, float]:
-    total = distributed.all_reduce(torch.stack([weight.sum(), torch.tensor(float(len(weight))).double()]))
-    return weight * (total[1] / total[0]), float(total[1])
-
-
-def _offset(offset: Any, targets: Tensor) -> Tensor:
+def _offset(offset: Any, targets: Tensor | Labels) -> Tensor:
     values = torch.as_tensor(np.asarray(offset)).to(torch.float64)
     values = values[:, None] if values.ndim == 1 else values
-    if values.shape != targets.shape or not bool(torch.isfinite(values).all()):
+    if tuple(values.shape) != tuple(targets.shape) or not bool(torch.isfinite(values).all()):
         raise DataError(
             "the offset must be finite, one number a row and output",
             got=tuple(values.shape),

@@ -11,6 +11,7 @@ from torch import Tensor
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.row_arrays import Logits
 from clearhead.glm.solve import Limits, solve
 from clearhead.glm.solvers.base import Solver
 from clearhead.glm.solvers.prox_newton import ProxNewton
@@ -49,7 +50,7 @@ class Screened(Solver):
     def observe(self, point: Point) -> None:
         pass
 
-    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         wanted = self._wanted(point)
         if not bool(wanted.any()):
             return point.coef, point.logits, point.intercept

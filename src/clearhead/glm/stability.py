@@ -20,6 +20,7 @@ from clearhead.glm.problem import Problem
 from clearhead.glm.solution import Solution
 from clearhead.glm.solve import Limits, solve
 from clearhead.glm.solvers.prox_newton import ProxNewton
+from clearhead.glm.targets import Labels
 
 __all__ = ["Stability", "selection_frequency"]
 
@@ -103,7 +104,7 @@ def selection_frequency(
 def _expected(base: Problem, penalty: Penalty, solution: Solution) -> Tensor:
     """The features in use and those near their threshold, which redrawn rows may let in."""
     coef = solution.coef.to(base.device, base.dtype)
-    slope = base.design.against(base.fit(base.logits(coef), solution.intercept).theta, base.n_outputs)
+    slope = base.slope(base.fit(base.logits(coef), solution.intercept).theta)
     near = penalty.excess(slope, NEAR * solution.lambda_)[0] > 0
     return ((coef != 0).any(1) | near.any(1)).nonzero().flatten()
 
@@ -113,8 +114,9 @@ def _redrawn(base: Problem, together: Lockstep, generator: Any) -> Problem:
     n = len(base.targets)
     for _ in range(100):
         weight = torch.from_numpy(generator.multinomial(n, [1 / n] * n)).double().to(base.device)
-        total = weight @ base.targets
+        total = base.targets.weighted(weight) if isinstance(base.targets, Labels) else weight @ base.targets
         if base.loss.name == "gaussian" or bool(((total > 0) & (total < n)).all()):
             design = together.design(weight)
-            return Problem(design, base.targets, weight, base.offset, base.loss, base.scaler, base.intercept)
+            common = (base.targets, weight, base.offset, base.loss, base.scaler, base.intercept)
+            return Problem(design, *common, base.blockwise)
     raise SettingError("a class is so rare that bootstrap draws keep losing it", fix="merge or drop this class")

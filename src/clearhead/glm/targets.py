@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,36 @@ from torch import Tensor
 from clearhead.core import distributed
 from clearhead.core.errors import DataError
 
-__all__ = ["binary", "real", "simplex"]
+__all__ = ["Labels", "binary", "classes", "real", "simplex"]
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """One-hot targets (n, k) by the class number of each row, int64 (n,)."""
+
+    labels: Tensor
+    k: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, k)."""
+        return len(self.labels), self.k
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: Any) -> Labels:
+        """The same on another device."""
+        return Labels(self.labels.to(device), self.k)
+
+    def block(self, span: slice, width: int, dtype: torch.dtype) -> Tensor:
+        """(m, width) of some rows, written out and padded with zeros."""
+        labels = self.labels[span, None]
+        return torch.zeros(len(labels), width, dtype=dtype, device=labels.device).scatter_(1, labels, 1.0)
+
+    def weighted(self, weight: Tensor) -> Tensor:
+        """(k,) the sum of ``weight`` (n,) over the rows of each class."""
+        return torch.bincount(self.labels, weight, minlength=self.k)
 
 
 def simplex(y: Any, n: int, n_classes: int | None = None) -> Tensor:
@@ -28,8 +58,18 @@ def simplex(y: Any, n: int, n_classes: int | None = None) -> Tensor:
         )
     else:
         values = values / values.sum(1, keepdim=True)
-    _check_classes(values, n)
+    _check_counts(values.sum(0), n)
     return values
+
+
+def classes(y: Any, n: int, n_classes: int | None = None) -> Labels | None:
+    """Labels 0…k−1 (n,) checked as `simplex` checks them; None for soft targets."""
+    values = _tensor(y, n)
+    if values.ndim != 1:
+        return None
+    numbers, k = _numbers(values, n_classes)
+    _check_counts(torch.bincount(numbers, minlength=k).double(), n)
+    return Labels(numbers, k)
 
 
 def binary(y: Any, n: int) -> Tensor:
@@ -78,11 +118,16 @@ def _matrix(values: Tensor) -> Tensor:
 
 
 def _one_hot(labels: Tensor, n_classes: int | None) -> Tensor:
+    return torch.nn.functional.one_hot(*_numbers(labels, n_classes)).to(torch.float64)
+
+
+def _numbers(labels: Tensor, n_classes: int | None) -> tuple[Tensor, int]:
+    """The class numbers, int64 (n,), and how many classes there are."""
     if bool((labels != labels.round()).any()) or bool((labels < 0).any()):
         bad = labels[(labels != labels.round()) | (labels < 0)][0].item()
         raise DataError("class labels must be the integers 0, 1, 2, …", got=bad, fix="encode the classes as 0 to k−1")
-    classes = labels.to(torch.int64)
-    largest = -int(distributed.smallest(-float(classes.max())))
+    numbers = labels.to(torch.int64)
+    largest = -int(distributed.smallest(-float(numbers.max())))
     k = largest + 1 if n_classes is None else n_classes
     if largest >= k:
         raise DataError("a label is beyond the number of classes", got=largest, expected=f"0 to {k - 1}")
@@ -93,7 +138,7 @@ def _one_hot(labels: Tensor, n_classes: int | None) -> Tensor:
             expected=f"at least {k}",
             fix="encode the classes as 0 to k−1 without holes, or add rows",
         )
-    return torch.nn.functional.one_hot(classes, k).to(torch.float64)
+    return numbers, k
 
 
 def _total(values: Tensor) -> Tensor:
@@ -105,11 +150,12 @@ def _all_rows(n: int) -> int:
     return int(distributed.all_reduce(torch.tensor(float(n), dtype=torch.float64)))
 
 
-def _check_classes(values: Tensor, n: int) -> None:
-    k, n = values.shape[1], _all_rows(n)
+def _check_counts(counts: Tensor, n: int) -> None:
+    """Refuse absent classes, given the (k,) sums of this rank's targets."""
+    k, n = len(counts), _all_rows(n)
     if n < k:
         raise DataError("there are fewer rows than classes", got=f"{n} rows", expected=f"at least {k}")
-    total = _total(values)
+    total = distributed.all_reduce(counts)
     if k < 2 or int((total > 0).sum()) < 2:
         raise DataError("only one class is present", got=f"{k} class(es)", expected="two or more among the rows")
     if bool((total == 0).any()):

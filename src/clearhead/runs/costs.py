@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from clearhead.glm.design import padded_width
+from clearhead.glm.room import MEMORY, WHOLE_GRAM
 from clearhead.glm.solvers.model import model_width
-from clearhead.glm.solvers.prox_newton import MEMORY, WHOLE_GRAM
 from clearhead.runs.roofline import Roofline
 from clearhead.runs.workload import STORED, Job, steps_at, working_share
 
@@ -20,8 +20,12 @@ PASSES = 2.5  # of all rows from where they are stored, a λ: 1 to 4 were measur
 class Costs:
     """Seconds of the parts of a path on one rank."""
 
-    def __init__(self, job: Job, roofline: Roofline, device: torch.device, kept: int, dense: bool) -> None:
+    def __init__(
+        self, job: Job, roofline: Roofline, device: torch.device, kept: int, dense: bool, blockwise: bool
+    ) -> None:
         self.job, self.roofline, self.kept, self.dense = job, roofline, kept, dense
+        # Logits that are not held are multiplied anew for each pass over them, and once more for the gradient.
+        self.forward = SOFTMAX + 1 if blockwise else 1
         self.width = padded_width(job.outputs, device)
         self.model = model_width(job.outputs, device)
         wide = 2 if job.dtype is torch.float64 else 1
@@ -46,13 +50,13 @@ class Costs:
             certificates = steps + (2 if index > 1 else 1)
             share = 1.0 if self.dense else min(2 * a / job.p, 1.0)
             cells = certificates * self.cells * share
-            seconds["products"] += cells * (self.times + self.against)
+            seconds["products"] += cells * (self.forward * self.times + self.against)
             seconds["loss"] += certificates * SOFTMAX * self.softmax
             seconds["inner solves"] += steps * self._inner(a, index)
             seconds["small"] += certificates * roofline.overhead
             seconds["ranks"] += certificates * self._sum(8.0 * job.p * job.outputs)
-            self.products += 2 * certificates * share
-            flops += 4 * cells * self.width
+            self.products += (1 + self.forward) * certificates * share
+            flops += 2 * (1 + self.forward) * cells * self.width
             if not self.dense:
                 # Without room for the working set, products with it read the rows from where they are stored too.
                 again = PASSES + (2 * certificates if a > self.kept else 0)

@@ -30,7 +30,7 @@ from clearhead.runs.config import FitSettings
 if TYPE_CHECKING:
     from clearhead.runs.run import Run
 
-__all__ = ["fit", "fit_key", "labels_of", "load", "resolved", "targets_of"]
+__all__ = ["fit", "fit_dtype", "fit_key", "labels_of", "load", "resolved", "targets_of"]
 
 SMALL = 1_000_000  # numbers up to which float64 costs nothing that a person would notice
 
@@ -191,12 +191,17 @@ def _advance(progress: Progress) -> Callable[[int, Solution], bool]:
     return advance
 
 
+def fit_dtype(stored: torch.dtype, size: int, settings: FitSettings) -> torch.dtype:
+    """The type that rows of ``size`` numbers over all ranks are read in."""
+    if settings.dtype != "auto":
+        return getattr(torch, settings.dtype)  # type: ignore[no-any-return]
+    return torch.promote_types(stored, torch.float64) if size <= SMALL else stored
+
+
 def _typed(rows: Rows, n: int, settings: FitSettings) -> Rows:
     """The rows in the type of the fit, widened block by block; ``n`` counts the rows of all ranks."""
-    small = n * rows.shape[1] <= SMALL
-    if settings.dtype == "auto":
-        return CastRows(rows, torch.promote_types(rows.dtype, torch.float64)) if small else rows
-    return CastRows(rows, getattr(torch, settings.dtype))
+    dtype = fit_dtype(rows.dtype, n * rows.shape[1], settings)
+    return rows if dtype is rows.dtype else CastRows(rows, dtype)
 
 
 def _device(device: str) -> str:

@@ -17,9 +17,7 @@ from typing import Any
 import torch
 
 from clearhead.core.memory import show_bytes
-from clearhead.glm.designs import SHARE, workspace
-from clearhead.glm.solvers.model import model_width
-from clearhead.glm.solvers.prox_newton import MEMORY, WHOLE_GRAM
+from clearhead.glm.room import SHARE, block_memory, gram_memory, step_memory, workspace
 from clearhead.runs.costs import Costs
 from clearhead.runs.roofline import Roofline
 from clearhead.runs.workload import SEEN, STORED, Job, steps_at
@@ -29,12 +27,14 @@ __all__ = ["Plan", "plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """The answer. ``memory`` in bytes a rank; ``seconds`` by what takes them; ``traffic`` in bytes a rank."""
+    """The answer. ``form`` of the features ("dense", "streamed", "does not fit"); ``blockwise`` where arrays of rows ×
+    outputs are made anew; ``memory`` in bytes a rank; ``seconds`` by what takes them; ``traffic`` in bytes a rank."""
 
     job: Job
     device: str
     measured: bool
     form: str
+    blockwise: bool
     budget: int
     memory: dict[str, int]
     steps: float
@@ -68,7 +68,7 @@ class Plan:
         lines = [
             f"{job.n:,} rows × {job.p:,} features, {job.k:,} classes, {job.lambdas} λ's to {job.lambda_min_ratio:g} of "
             f"the largest, gap {job.tol:g}: {job.ranks} × {self.device} ({origin})",
-            f"features: {self.form}",
+            f"features: {self.form}; rows × outputs: {'made anew by blocks' if self.blockwise else 'held'}",
             f"memory a rank: {show_bytes(sum(self.memory.values()))} of {show_bytes(self.budget)}  ("
             + ", ".join(f"{name} {show_bytes(size)}" for name, size in self.memory.items())
             + ")",
@@ -90,13 +90,16 @@ def plan(job: Job, roofline: Roofline) -> Plan:
     """Memory, reads and time of the job with one such device (or machine) a rank."""
     device = torch.device("cuda" if roofline.gpu else "cpu")
     budget = job.memory if job.memory is not None else int(SHARE * roofline.memory)
-    memory = _memory(job, device)
+    memory = _memory(job, device, blockwise=False)
+    blockwise = sum(memory.values()) > budget
+    if blockwise:
+        memory = _memory(job, device, blockwise=True)
     features = job.rows * job.p * job.dtype.itemsize
     arrays = sum(memory.values())
     form = "dense" if arrays + features <= budget else "streamed" if arrays < budget else "does not fit"
     kept = job.p if form == "dense" else int((budget - arrays) / (job.rows * STORED[job.stored]))
     memory["features"] = features if form == "dense" else min(max(budget - arrays, 0), features)
-    costs = Costs(job, roofline, device, min(kept, job.p), form == "dense")
+    costs = Costs(job, roofline, device, min(kept, job.p), form == "dense", blockwise)
     seconds, reads, flops = costs.path() if form != "does not fit" else ({}, 0.0, 0.0)
     steps = sum(steps_at(job, i) for i in range(job.lambdas))
     traffic = {
@@ -105,47 +108,43 @@ def plan(job: Job, roofline: Roofline) -> Plan:
         "between ranks": costs.sums * costs.travels,
     }
     return Plan(
-        job, roofline.device, roofline.measured, form, budget, memory, steps, reads, flops, traffic, seconds,
-        _advice(job, form, budget, arrays, kept), _assumptions(job, roofline),
+        job, roofline.device, roofline.measured, form, blockwise, budget, memory, steps, reads, flops, traffic, seconds,
+        _advice(job, form, budget, memory, blockwise, kept), _assumptions(job, roofline),
     )  # fmt: skip
 
 
-def _memory(job: Job, device: torch.device) -> dict[str, int]:
-    gram = 2 * min(job.p, WHOLE_GRAM) ** 2 * job.dtype.itemsize
-    width = model_width(job.outputs, device)
-    weights = job.p * width * (2 * MEMORY * job.dtype.itemsize + 12 * 8)
+def _memory(job: Job, device: torch.device, blockwise: bool) -> dict[str, int]:
+    arrays = block_memory if blockwise else workspace
     return {
-        "rows × outputs": workspace(job.rows, job.outputs, job.dtype, device),
-        "Gram matrix": gram,
-        "weights and memory of steps": weights,
+        "rows × outputs": arrays(job.rows, job.outputs, job.dtype, device),
+        "Gram matrix": gram_memory(job.p, job.dtype),
+        "weights and memory of steps": step_memory(job.p, job.outputs, job.dtype, device),
     }
 
 
-def _advice(job: Job, form: str, budget: int, arrays: int, kept: int) -> list[str]:
-    if form == "dense":
-        return []
-    each = arrays - _shared(job)
-    room = budget - _shared(job)
+def _advice(job: Job, form: str, budget: int, memory: dict[str, int], blockwise: bool, kept: int) -> list[str]:
+    shared = memory["Gram matrix"] + memory["weights and memory of steps"]
+    rows, room = memory["rows × outputs"], budget - shared
     if form == "does not fit":
-        if room <= 0:
-            return [f"the Gram matrix and weights alone take {show_bytes(_shared(job))}: fewer features or more memory"]
-        ranks = math.ceil(each * job.ranks / room * 1.02)
-        return [
-            f"arrays of rows × outputs do not fit: {ranks} ranks of this size hold them, or fewer rows or classes",
+        what = f"the Gram matrix, weights and one block of rows take {show_bytes(shared + rows)}"
+        return [f"{what}: fewer features or classes, or more memory"]
+    lines = []
+    if blockwise:
+        held = workspace(job.rows, job.outputs, job.dtype, torch.device("cpu"))
+        ranks = math.ceil(held * job.ranks / room * 1.02)
+        lines += [
+            f"logits are made anew at each use, for they take {show_bytes(held)}: {ranks} ranks of this size hold them",
             "a sample of the rows finds the sparse head of all of them to within its sampling error: try one first",
         ]
-    ranks = math.ceil((each + job.rows * job.p * job.dtype.itemsize) * job.ranks / room * 1.02)
-    lines = [f"with {ranks} ranks of this size the features stay in memory"]
-    if kept < job.p:
-        lines.append(
-            f"{kept:,} of {job.p:,} features are kept in memory; denser heads than that read the disk at each step"
-        )
+    if form == "streamed":
+        features = job.rows * job.p * job.dtype.itemsize
+        ranks = math.ceil((0 if blockwise else rows) + features) * job.ranks / (room - (rows if blockwise else 0))
+        lines.append(f"with {math.ceil(ranks * 1.02)} ranks of this size the features stay in memory")
+        if kept < job.p:
+            lines.append(
+                f"{kept:,} of {job.p:,} features are kept in memory; denser heads than that read the disk at each step"
+            )
     return lines
-
-
-def _shared(job: Job) -> int:
-    memory = _memory(job, torch.device("cpu"))
-    return memory["Gram matrix"] + memory["weights and memory of steps"]
 
 
 def _assumptions(job: Job, roofline: Roofline) -> list[str]:

@@ -12,6 +12,7 @@ from clearhead.glm.bundle import DualBundle
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.row_arrays import Logits
 
 __all__ = ["Solver"]
 
@@ -36,6 +37,6 @@ class Solver(ABC):
         """Learn from a certified point of this λ, whether the next step starts there or not."""
 
     @abstractmethod
-    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
-        """The next weights (p, k), their padded logits (n, width) without intercept, and a guess of the intercept; the
+    def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
+        """The next weights (p, k), their logits without intercept, and a guess of the intercept; the
         same ones if no step improves."""

@@ -11,6 +11,7 @@ from clearhead.core.seeds import torch_generator
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.row_arrays import Logits
 from clearhead.glm.solvers.base import Solver
 
 __all__ = ["Fista", "largest_eigenvalue"]
@@ -37,7 +38,7 @@ class Fista(Solver):
     def observe(self, point: Point) -> None:
         pass
 
-    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         W, b = point.coef, point.intercept
         previous = W if self.previous is None else self.previous
         for _ in range(self.steps_per_certificate):
@@ -45,7 +46,7 @@ class Fista(Solver):
             Y = W + (self.momentum - 1) / momentum * (W - previous)
             Y_logits = self.problem.logits(Y)
             b, fit = self.problem.solve_intercept(Y_logits, b, limit=2)
-            slope = self.problem.design.against(fit.theta, self.problem.n_outputs)
+            slope = self.problem.slope(fit.theta)
             following = self.penalty.prox(Y + self.step_size * slope.to(Y), self.step_size, self.lambda_)
             uphill = float(((Y - following) * (following - W)).sum()) > 0
             previous, W, self.momentum = W, following, 1.0 if uphill else momentum

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from clearhead.glm.penalties import Penalty
 
-__all__ = ["Effort", "Model", "minimise", "model_width"]
+__all__ = ["Effort", "Model", "minimise", "model_width", "through"]
 
 WIDEST = 64  # outputs up to which coordinate descent keeps rows in vector registers
 
@@ -29,7 +29,7 @@ class Model:
     """⟨−slope, Δ⟩ + ½⟨Δ, B Δ⟩ with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩, over ``features`` (a,).
 
     ``gram`` (a, a); ``slope`` (a, k); ``S`` (width, width) and ``left``, ``right`` (m, a, width), padded to
-    `model_width`.
+    `model_width`; beyond `WIDEST` outputs S may be a diagonal (width,).
     """
 
     gram: Tensor
@@ -48,6 +48,11 @@ def model_width(outputs: int, device: torch.device) -> int:
     if device.type != "cpu" or outputs > WIDEST:
         return outputs
     return max(8, 1 << (outputs - 1).bit_length())
+
+
+def through(values: Tensor, S: Tensor) -> Tensor:
+    """(…, width) values·S for S (width, width), or for its diagonal (width,)."""
+    return values * S if S.ndim == 1 else values @ S
 
 
 def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
@@ -99,7 +104,8 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
 
 def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
     """FISTA with restart on the model: matrix products only, for many outputs and for GPUs."""
-    bound = float(torch.linalg.matrix_norm(model.gram, 2) * torch.linalg.matrix_norm(model.S, 2)) * 1.01
+    spread = model.S.max() if model.S.ndim == 1 else torch.linalg.matrix_norm(model.S, 2)
+    bound = float(torch.linalg.matrix_norm(model.gram, 2) * spread) * 1.01
     step = 1.0 / max(bound, 1e-30)
     W, previous, momentum = start, start, 1.0
     first = 0.0
@@ -119,4 +125,4 @@ def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, e
 
 def _apply(model: Model, delta: Tensor) -> Tensor:
     weights = model.right.flatten(1) @ delta.flatten()
-    return model.gram @ delta @ model.S - (weights @ model.left.flatten(1)).view_as(delta)
+    return through(model.gram @ delta, model.S) - (weights @ model.left.flatten(1)).view_as(delta)

@@ -12,14 +12,14 @@ from clearhead.core import distributed
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.room import MEMORY, WHOLE_GRAM
+from clearhead.glm.row_arrays import Logits
 from clearhead.glm.solvers.base import Solver
 from clearhead.glm.solvers.model import Effort, Model, minimise, model_width
 from clearhead.glm.solvers.secant import SecantMemory
 
 __all__ = ["ProxNewton"]
 
-MEMORY = 8  # secant pairs
-WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
 MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
 
 
@@ -61,7 +61,7 @@ class ProxNewton(Solver):
             self.memory.add(self._pad(point.coef - self.last.coef), self._pad(self.last.slope - point.slope))
         self.last = point
 
-    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         self._admit(point)
         if not len(self.features):
             return point.coef, point.logits, point.intercept
@@ -80,6 +80,8 @@ class ProxNewton(Solver):
         return pad(values.to(self.problem.dtype), (0, model_width(k, values.device) - k)).contiguous()
 
     def _square(self, values: Tensor) -> Tensor:
+        if values.ndim == 1:
+            return values.to(self.problem.dtype)
         extra = model_width(len(values), values.device) - len(values)
         return pad(values.to(self.problem.dtype), (0, extra, 0, extra)).contiguous()
 
@@ -121,9 +123,9 @@ class ProxNewton(Solver):
         self.gram = self.stored[position[features]][:, position[features]]
         self.memory.forget_gram()
 
-    def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo on cached logits: the model's curvature is not an upper bound."""
-        direction = self.problem.design.times(delta)
+        direction = self.problem.direction(delta)
         ahead = self.penalty.value(point.coef + delta, self.lambda_)
         here = self.penalty.value(point.coef, self.lambda_)
         decrease = -float((point.slope * delta).sum()) + ahead - here

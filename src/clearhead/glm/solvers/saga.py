@@ -13,6 +13,7 @@ from clearhead.core.seeds import torch_generator
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.row_arrays import Logits, Whole
 from clearhead.glm.solvers.base import Solver
 from clearhead.glm.solvers.fista import largest_eigenvalue
 
@@ -44,6 +45,12 @@ class Saga(Solver):
                 got=f"{distributed.world_size()} processes",
                 fix="use --solver prox_newton or fista, which give the same path",
             )
+        if not isinstance(problem.arrays, Whole):
+            raise SettingError(
+                "saga keeps a table of rows × outputs, which does not fit in the memory allowed",
+                fix="use --solver prox_newton, or allow more memory",
+            )
+        self.arrays = problem.arrays
         self.generator = torch_generator(seed, "saga")
         self.table: Tensor | None = None
         self.average = torch.zeros(0)
@@ -68,7 +75,7 @@ class Saga(Solver):
     def observe(self, point: Point) -> None:
         pass
 
-    def step(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         if self.table is None:
             self.table = -point.theta.clone()
             self.average = -point.slope.to(point.coef)
@@ -93,7 +100,7 @@ class Saga(Solver):
             logits = Z @ W + b.to(W)
             if problem.offset is not None:
                 logits = logits + problem.offset[rows].to(W)
-            fresh = -problem.loss.residual(logits, problem.padded_targets[rows, :k])
+            fresh = -problem.loss.residual(logits, self.arrays.padded_targets[rows, :k])
             change = w * (fresh - self.table[rows, :k])
             gradient, gradient_b = Z.T @ change / len(rows), change.double().mean(0)
             W = self.penalty.prox(W - self.step_size * (gradient + self.average), self.step_size, self.lambda_)

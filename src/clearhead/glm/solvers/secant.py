@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from clearhead.glm.solvers.model import through
+
 __all__ = ["SecantMemory"]
 
 FLATTEST = 1e-7  # pairs whose curvature is smaller than this share of |s||y| are rounding, not information
@@ -43,16 +45,16 @@ class SecantMemory:
     def correction(self, gram: Tensor, features: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
         """(L, R), each (m, a, width), with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩ on the listed features.
 
-        ``gram`` (a, a) is their Gram matrix and S (width, width) the mean curvature.
+        ``gram`` (a, a) is their Gram matrix and S the mean curvature, (width, width) or its diagonal.
         """
         if not self.steps:
-            empty = torch.zeros(1, len(features), S.shape[0], dtype=gram.dtype, device=gram.device)
+            empty = torch.zeros(1, len(features), S.shape[-1], dtype=gram.dtype, device=gram.device)
             return empty, empty.clone()
         steps = torch.stack(self.steps)[:, features]
         changes = torch.stack(self.changes)[:, features]
         for s in steps[len(self._through_gram) :]:
             self._through_gram.append(gram @ s)
-        modelled = torch.stack(self._through_gram) @ S
+        modelled = through(torch.stack(self._through_gram), S)
         middle = self._middle(steps, modelled, changes).to(steps)
         left = torch.cat([modelled, changes])
         return left, (middle @ left.flatten(1)).view_as(left)

@@ -1,0 +1,86 @@
+"""What a solve takes of memory beside its features, and how much it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from clearhead.core import distributed
+from clearhead.core.memory import available_memory
+from clearhead.core.rows import Rows
+from clearhead.core.sparse import SparseRows
+from clearhead.glm.design import compute_dtype, padded_width
+
+__all__ = [
+    "BLOCK_BYTES",
+    "MEMORY",
+    "SHARE",
+    "WHOLE_GRAM",
+    "Room",
+    "block_memory",
+    "gram_memory",
+    "step_memory",
+    "workspace",
+]
+
+SHARE = 0.6  # of the memory available, when none was stated
+ARRAYS = 10  # arrays of (n, width) that live at once during a solve: logits, residuals, a direction, their targets
+BLOCK_BYTES = 32 << 20  # of one array of rows × outputs that is made anew
+BLOCK_ARRAYS = 8  # of them that live at once, some in float64
+MEMORY = 8  # secant pairs
+WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
+WEIGHTS = 12  # arrays of (p, k) in float64: gradients, and the dual points that are kept
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes that a solve may take on this rank: n rows of p features, in the arithmetic's type on ``device``."""
+
+    allowed: int
+    n: int
+    p: int
+    dtype: torch.dtype
+    device: torch.device
+    sparse: bool
+
+    @classmethod
+    def of(cls, rows: Rows, device: torch.device, memory: int | None) -> Room:
+        """``memory`` bytes, or a share of what is free when None."""
+        allowed = memory if memory is not None else int(SHARE * _free(device))
+        return cls(allowed, *rows.shape, compute_dtype(rows.dtype), device, isinstance(rows, SparseRows))
+
+    def holds(self, outputs: int) -> bool:
+        """Whether every rank can hold its arrays of rows × outputs. Those of sparse rows are held whatever is allowed:
+        written out with their zeros block by block, rows would cost more."""
+        return self.sparse or distributed.smallest(self.left(outputs, False)) >= 0
+
+    def left(self, outputs: int, blockwise: bool) -> int:
+        """Bytes for features beside arrays of rows × outputs, held or (``blockwise``) made anew; may be negative."""
+        arrays = (block_memory if blockwise else workspace)(self.n, outputs, self.dtype, self.device)
+        shared = gram_memory(self.p, self.dtype) + step_memory(self.p, outputs, self.dtype, self.device)
+        return self.allowed - shared - arrays
+
+
+def workspace(n: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
+    """Bytes of arrays with a row for each row of the data and a column for each output, held whole."""
+    return n * (ARRAYS * padded_width(outputs, device) * dtype.itemsize + 8 * (outputs + 2))
+
+
+def block_memory(n: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
+    """Bytes of such arrays made anew by blocks, with the labels and weights of the rows."""
+    return min(BLOCK_ARRAYS * BLOCK_BYTES, workspace(n, outputs, dtype, device)) + 24 * n
+
+
+def gram_memory(p: int, dtype: torch.dtype) -> int:
+    """Bytes of the Gram matrix and of its part for the working set."""
+    return 2 * min(p, WHOLE_GRAM) ** 2 * dtype.itemsize
+
+
+def step_memory(p: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
+    """Bytes of arrays of features × outputs: secant pairs, gradients, dual points."""
+    return p * padded_width(outputs, device) * (2 * MEMORY * dtype.itemsize + 8 * WEIGHTS)
+
+
+def _free(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()

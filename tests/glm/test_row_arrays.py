@@ -1,0 +1,154 @@
+"""Arrays of rows × outputs made anew by blocks: the sums, the dual values and the paths of those that are held."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from tests.glm.members import LOSSES, data
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from clearhead.core.errors import SettingError
+from clearhead.core.rows import TensorRows
+from clearhead.core.scaling import Standardizer
+from clearhead.glm import ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path, room
+from clearhead.glm.designs import DenseDesign, StreamedDesign
+from clearhead.glm.losses import Loss
+from clearhead.glm.problem import Problem
+from clearhead.glm.row_arrays import Blockwise, Whole
+from clearhead.glm.targets import Labels
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BLOCK_BYTES", 1000)  # 64 rows
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_blocks_give_the_sums_of_whole_arrays(name: str, streamed: bool) -> None:
+    loss, target = LOSSES[name]
+    X, scores = data(500, 12, 4)
+    weight, rows = torch.rand(500).double() + 0.5, TensorRows(X)
+    targets = loss.encode(target(scores), 500)
+    offset = torch.randn(targets.shape, generator=torch.Generator().manual_seed(0)).double()
+    scaler = Standardizer.fit(rows, weight)
+    design = DenseDesign.build(rows, scaler, weight, 500.0, "cpu")
+    passing = StreamedDesign(rows, scaler, weight, 500.0, "cpu", 0) if streamed else design
+    whole = Whole(design, targets, weight, offset, loss)
+    forms = [Blockwise(passing, targets, weight, offset, loss)]
+    labels = loss.labels(target(scores), 500)
+    if labels is not None:
+        forms.append(Blockwise(passing, labels, weight, offset, loss))
+    k = targets.shape[1]
+    W, delta = torch.randn(2, 12, k, generator=torch.Generator().manual_seed(1)).double() * 0.1
+    W[3:10] = 0  # most features without weights: their columns are left out
+    b, share = torch.linspace(-0.1, 0.1, k).double(), targets.mean(0)
+    held = whole.fit(whole.logits(W) + 0.5 * whole.direction(delta * 0.1), b)
+    for form in forms:
+        made = form.fit(form.logits(W) + 0.5 * form.direction(delta * 0.1), b)
+        assert made.loss == pytest.approx(held.loss, rel=1e-12)
+        assert torch.allclose(made.theta_mean, held.theta_mean, atol=1e-9)
+        assert torch.allclose(made.curvature, held.curvature, atol=1e-9)
+        assert torch.allclose(form.against(made.theta), whole.against(held.theta), atol=1e-12)
+        assert torch.allclose(form.cross(), whole.cross(), atol=1e-12)
+        assert torch.allclose(form.target_sum, whole.target_sum)
+        for theta, other in ((made.theta, held.theta), (None, None)):
+            assert float(form.dual(theta, 0.9, 0.2, share)) == pytest.approx(
+                float(whole.dual(other, 0.9, 0.2, share)), rel=1e-9, nan_ok=True
+            )
+
+
+@pytest.mark.parametrize("penalty", [ElasticNet(0.9), GroupElasticNet(0.9)])
+@pytest.mark.parametrize("memory", [1, 400_000])  # streamed, dense
+def test_a_budget_below_the_logits_gives_the_same_path(memory: int, penalty: Any) -> None:
+    X, scores = data(1500, 20, 6)
+    y, limits = scores.argmax(1), {"n_lambdas": 6, "lambda_min_ratio": 0.05, "tol": 1e-8, "penalty": penalty}
+    whole = fit_path(X, y, **limits)
+    small = fit_path(X, y, **limits, options=SolveOptions(memory=memory))
+    problem = Problem.build(X, y, Multinomial(), options=SolveOptions(memory=memory))
+    assert isinstance(problem.arrays, Blockwise)
+    assert isinstance(problem.targets, Labels)
+    assert isinstance(problem.design, DenseDesign if memory > 1 else StreamedDesign)
+    for a, b in zip(whole, small, strict=True):
+        assert b.status.ok
+        assert abs(a.objective - b.objective) <= 1e-8 * a.null_loss
+        assert float((a.coef - b.coef).abs().max()) <= 1e-2
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_weights_offsets_and_half_precision_go_by_blocks_too(balanced: bool) -> None:
+    X, scores = data(900, 15, 5)
+    y, weight = scores.argmax(1), torch.rand(900).double() + 0.1
+    limits = {"n_lambdas": 4, "lambda_min_ratio": 0.1, "tol": 1e-4, "sample_weight": weight}
+    shared = {"offset": torch.randn(900, 5).double(), "class_weight": "balanced" if balanced else None}
+    whole = fit_path(X.half(), y, **limits, options=SolveOptions(**shared))
+    small = fit_path(X.half(), y, **limits, options=SolveOptions(**shared, memory=1))
+    for a, b in zip(whole, small, strict=True):
+        assert b.status.ok
+        assert abs(a.objective - b.objective) <= 2e-4 * a.null_loss
+
+
+@pytest.mark.parametrize("memory", [None, 1])
+def test_beyond_a_number_of_classes_the_curvature_is_a_diagonal(
+    memory: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, scores = data(1200, 10, 70)
+    y = scores.argmax(1)
+    y[:70] = torch.arange(70)  # every class occurs
+    limits = {"n_lambdas": 4, "lambda_min_ratio": 0.3, "tol": 1e-6}
+    whole = fit_path(X, y, **limits)
+    monkeypatch.setattr(importlib.import_module("clearhead.glm.fit"), "FULL_CURVATURE", 64)
+    small = fit_path(X, y, **limits, options=SolveOptions(memory=memory))
+    for a, b in zip(whole, small, strict=True):
+        assert b.status.ok
+        assert abs(a.objective - b.objective) <= 2e-6 * a.null_loss
+
+
+class Largest(TorchDispatchMode):
+    """The most numbers that a result of an operation has had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+
+    def __torch_dispatch__(self, call: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = call(*args, **(kwargs or {}))
+        for one in result if isinstance(result, list | tuple) else [result]:
+            if isinstance(one, torch.Tensor):
+                self.most = max(self.most, one.untyped_storage().nbytes() // one.element_size())
+        return result
+
+
+def test_no_array_of_rows_times_classes_is_made() -> None:
+    X, scores = data(3000, 8, 90)
+    y = scores.argmax(1)
+    y[:90] = torch.arange(90)
+    sizes = []
+    for memory in (None, 1):
+        with Largest() as seen:
+            path = fit_path(X, y, n_lambdas=3, lambda_min_ratio=0.3, tol=1e-3, options=SolveOptions(memory=memory))
+        assert path[-1].nonzeros > 0
+        sizes.append(seen.most)
+    assert sizes[0] >= 3000 * 90
+    assert sizes[1] < 3000 * 90 / 5
+
+
+def test_saga_says_that_its_table_does_not_fit() -> None:
+    X, scores = data(300, 8, 3)
+    with pytest.raises(SettingError, match="table of rows × outputs"):
+        fit_path(X, scores.argmax(1), solver="saga", options=SolveOptions(memory=1))
+
+
+@pytest.mark.parametrize("y", [[0, 2, 2, 0], [0, 1, 1, -1], [0, 0.5, 1, 1], [0, 0, 0, 0]])
+def test_labels_are_refused_as_whole_targets_are(y: list[float]) -> None:
+    loss: Loss = Multinomial()
+    messages = []
+    for call in (loss.encode, loss.labels):
+        with pytest.raises(ValueError) as raised:
+            call(y, 4)
+        messages.append(str(raised.value))
+    assert messages[0] == messages[1]
