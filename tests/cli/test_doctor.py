@@ -112,7 +112,8 @@ def test_a_fit_is_planned_from_its_table(tmp_path: Path, monkeypatch: pytest.Mon
         tmp_path / "f.npz", features=X.half().numpy(), labels=(X[:, 0] > 0).long().numpy() + 2 * (X[:, 1] > 0).numpy()
     )
     monkeypatch.setenv("CLEARHEAD_CACHE", str(tmp_path / "cache"))
-    run = Run(tmp_path / "run", features=tmp_path / "f.npz", n_lambdas=7, memory="200kB").extract()
+    run = Run(tmp_path / "run", features=tmp_path / "f.npz", n_lambdas=7, memory="200kB")
+    run.extract()
     with pytest.raises(SettingError, match="has not been measured"):
         planned_fit(run)
     keep(some(), tmp_path / "cache")
