@@ -63,6 +63,8 @@ def main() -> None:
     parser.add_argument("--outputs", type=int, default=10)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="of the part memory's table; 12 in full")
     parser.add_argument("--budget", default="500MB", help="of the part memory; 3GiB in full")
+    parser.add_argument("--ratio", type=float, default=0.5, help="of the part memory: smallest λ over the largest")
+    parser.add_argument("--limit", type=float, default=300.0, help="of the part memory: seconds after which it stops")
     parser.add_argument("--largest", type=int, default=300_000, help="rows of the part rows; 1000000 in full")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", "2")))

@@ -59,8 +59,8 @@ def memory(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
     read = min(_block_reads(table) for _ in range(2))
     with Peak() as peak:
         began = time.perf_counter()
-        options = SolveOptions(memory=budget)
-        path = fit_path(table, labels, n_lambdas=5, lambda_min_ratio=0.1, tol=1e-3, options=options)
+        options = SolveOptions(memory=budget, time_limit=a.limit)
+        path = fit_path(table, labels, n_lambdas=5, lambda_min_ratio=a.ratio, tol=1e-3, options=options)
         seconds = time.perf_counter() - began
     reads = sum(s.info["reads"] for s in path) + 2  # the standardiser's pass, and that of the model without features
     yield {
@@ -74,6 +74,8 @@ def memory(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
         "one_read_seconds": read,
         "ratio": seconds / (read * reads),
         "bar": 1.3,
+        "seconds_and_reads_a_lambda": [(s.info["seconds"], s.info["reads"]) for s in path],
+        "features_used": [int((s.coef != 0).any(1).sum()) for s in path],
         "anonymous": show_bytes(peak.most),
         "anonymous_over_budget": peak.most / budget,
         "statuses": {s.name: n for s, n in path.statuses().items()},
@@ -84,7 +86,7 @@ def _block_reads(table: FeatureTable) -> float:
     """Seconds to read every block of the table once, every byte of it."""
     began = time.perf_counter()
     for _, block in table.blocks():
-        np.add.reduce(block.numpy().view(np.uint16), axis=None)
+        np.bitwise_xor.reduce(block.numpy().reshape(-1).view(np.int64))
     return time.perf_counter() - began
 
 

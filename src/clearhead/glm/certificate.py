@@ -105,7 +105,8 @@ class _Bound:
             mix, share = self.problem.loss.balance(self.theta_mean, self.problem.target_mean)
         slope = self.slope
         if mix > 0:
-            slope = (1 - mix) * slope + mix * (self.problem.cross - self.problem.feature_mean * share)
+            cross, mean = self.problem.moments
+            slope = (1 - mix) * slope + mix * (cross - mean * share)
         fitted = float((self.slope * self.coef).sum())
         smooth = (1 - mix) * (self.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
         at_one = smooth - penalty.conjugate(slope, lambda_)

@@ -95,12 +95,14 @@ class Design(ABC):
     def narrowed(self, features: Tensor) -> Design:
         """The same rows with these features alone, in the fastest form that fits the memory allowed."""
 
-    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        """(row range, block of Z) in order: one pass; a block is valid until the next one is asked for."""
+    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
+        """(row range, block of Z, or of these columns of it) in order: one pass. A block is valid until the next one
+        is asked for."""
         self.reads += 1
         for start in range(0, self.shape[0], BLOCK_ROWS):
             span = slice(start, min(start + BLOCK_ROWS, self.shape[0]))
-            yield span, self.rows(torch.arange(span.start, span.stop, device=self.device))
+            Z = self.rows(torch.arange(span.start, span.stop, device=self.device))
+            yield span, Z if columns is None else Z[:, columns]
 
     def remember(self, T: Tensor, answer: Tensor) -> None:
         """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""

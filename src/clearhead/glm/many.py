@@ -97,5 +97,6 @@ def fit_paths(
 def _column(whole: Problem, c: int, together: Lockstep) -> Problem:
     """The problem of one label on the shared rows."""
     only: Tensor | None = None if whole.offset is None else whole.offset[:, c : c + 1]
+    assert isinstance(whole.targets, Tensor)
     design, targets = together.design(whole.weight), whole.targets[:, c : c + 1]
     return Problem(design, targets, whole.weight, only, whole.loss, whole.scaler, whole.intercept)

@@ -115,15 +115,10 @@ class Problem:
         return distributed.all_reduce(self.arrays.target_sum.clone()) / self.design.total
 
     @cached_property
-    def cross(self) -> Tensor:
-        """(p, k) ZᵀwY/n, what mixing the targets into a dual point needs."""
-        return self.arrays.cross()
-
-    @cached_property
-    def feature_mean(self) -> Tensor:
-        """(p, 1) weighted mean of the standardised features: zero up to rounding when standardised."""
-        ones = torch.ones(len(self.targets), 1, dtype=self.dtype, device=self.device)
-        return self.design.against(ones, 1)
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """(p, k) ZᵀwY/n and the (p, 1) mean of Z (zero up to rounding when standardised): what mixing the targets into
+        a dual point needs."""
+        return self.arrays.moments()
 
     def logits(self, W: Tensor) -> Logits:
         """offset + Z·W, without intercept."""
@@ -157,9 +152,12 @@ class Problem:
         b, fit = start.double(), self.fit(logits, start)
         if not self.intercept:
             return b, fit
-        enough = 30 * torch.finfo(self.dtype).eps * 1e-2
+        eps = torch.finfo(self.dtype).eps
+        enough = 0.3 * eps * torch.ones_like(b)
+        if not self.arrays.held:  # another step would be a pass over the rows that wins rounding
+            enough = enough.maximum(10 * eps * self.target_mean.abs())
         for _ in range(limit):
-            if float(fit.theta_mean.abs().max()) <= enough:
+            if bool((fit.theta_mean.abs() <= enough).all()):
                 break
             trial, following = self._descend(logits, b, self._newton(fit).to(b), fit)
             if following is None:
@@ -178,7 +176,8 @@ class Problem:
 
     def _descend(self, logits: Logits, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
         slack = torch.finfo(self.dtype).eps
-        for halving in range(20):
+        # Where logits are made anew, each trial is a pass over the rows.
+        for halving in range(20 if self.arrays.held else 3):
             trial = b + step * 0.5**halving
             following = self.fit(logits, trial)
             smaller = float(following.theta_mean.abs().max()) < float(fit.theta_mean.abs().max())
@@ -194,6 +193,12 @@ class Problem:
         zero = torch.zeros(self.n_features, self.n_outputs, dtype=self.dtype, device=self.device)
         start = torch.zeros(self.n_outputs, dtype=torch.float64, device=self.device)
         b, fit = self.solve_intercept(self.logits(zero), start)
+        if isinstance(self.arrays, Blockwise) and self.offset is None:
+            # All rows have one prediction, so their residuals need no further pass.
+            cross, mean = self.moments
+            slope = cross - mean * (self.target_mean - fit.theta_mean)
+            self.arrays.remember(fit.theta, slope)
+            return b, fit.loss, slope
         if not self.design.costly or not isinstance(self.arrays, Whole):
             return b, fit.loss, self.slope(fit.theta)
         # One pass for all that is ever needed of products with fixed columns.
@@ -201,7 +206,7 @@ class Problem:
         columns = torch.cat([fit.theta[:, :k], self.arrays.padded_targets[:, :k], ones], 1)
         width = padded_width(2 * k + 1, self.device)
         sums = self.design.against(pad(columns, (0, width - 2 * k - 1)), 2 * k + 1)
-        self.__dict__["cross"], self.__dict__["feature_mean"] = sums[:, k : 2 * k], sums[:, 2 * k :]
+        self.__dict__["moments"] = sums[:, k : 2 * k], sums[:, 2 * k :]
         self.design.remember(fit.theta, sums[:, :k])
         return b, fit.loss, sums[:, :k].clone()
 
@@ -214,6 +219,8 @@ class Problem:
         b, loss, slope = self.null
         part.__dict__.update(target_mean=self.target_mean, null=(b, loss, slope[features]))
         part.arrays.take_targets(self.arrays)
+        if "moments" in self.__dict__:
+            part.__dict__["moments"] = tuple(values[features] for values in self.moments)
         return part
 
 

@@ -79,8 +79,8 @@ class RowArrays(ABC):
         """(p, k) Zᵀ·diag(w)·θ / total over all ranks, for a residual of `fit`."""
 
     @abstractmethod
-    def cross(self) -> Tensor:
-        """(p, k) Zᵀ·diag(w)·Y / total over all ranks."""
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """(p, k) Zᵀ·diag(w)·Y / total and (p, 1) Zᵀ·w / total over all ranks."""
 
     @abstractmethod
     def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> Tensor:
@@ -117,8 +117,9 @@ class Whole(RowArrays):
     def against(self, theta: Tensor) -> Tensor:
         return self.design.against(theta, self.targets.shape[1])
 
-    def cross(self) -> Tensor:
-        return self.against(self.padded_targets)
+    def moments(self) -> tuple[Tensor, Tensor]:
+        ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
+        return self.against(self.padded_targets), self.design.against(ones, 1)
 
     def dual(self, theta: Tensor | None, tau: float, mix: float, share: Tensor) -> Tensor:
         assert isinstance(self.targets, Tensor)
@@ -189,38 +190,49 @@ class Blockwise(RowArrays):
             self._slope = theta, distributed.all_reduce(sums[:, :k].contiguous()) / self.design.total
         return self._slope[1].clone()
 
-    def cross(self) -> Tensor:
+    def remember(self, theta: _Residual, slope: Tensor) -> None:
+        """Learn that ``against(theta)`` is ``slope``."""
+        self._slope = theta, slope
+
+    def moments(self) -> tuple[Tensor, Tensor]:
         k = self.targets.shape[1]
-        sums = self._sums(k)
+        sums = self._sums(k + 1)
         for span, Z in self._blocks():
+            weighted = Z * self.design.weight[span, None]
+            sums[:, k] += weighted.sum(0, dtype=torch.float64)
             if isinstance(self.targets, Labels):
-                sums.T.index_add_(0, self.targets.labels[span], (Z * self.weight[span, None].to(Z)).double())
+                sums.T.index_add_(0, self.targets.labels[span], weighted.double())
             else:
-                sums += transposed_product(Z, self._targets(span) * self.weight[span, None].to(Z))[:, :k]
-        return distributed.all_reduce(sums) / self.design.total
+                sums[:, :k] += transposed_product(weighted, self._targets(span))[:, :k]
+        sums = distributed.all_reduce(sums) / self.design.total
+        return sums[:, :k], sums[:, k:]
 
     def dual(self, theta: _Residual | None, tau: float, mix: float, share: Tensor) -> Tensor:
-        total = self.weight.new_zeros(())
-        k = self.targets.shape[1]
-        made = self._spans() if theta is None else self._passes(theta.W, theta.b)
-        for span, *found in made:
+        total, k = self.weight.new_zeros(()), self.targets.shape[1]
+        made: Iterator[tuple[slice, Tensor | None]]
+        if theta is None:
+            made = ((span, None) for (span,) in self._spans())
+        else:
+            made = ((span, fit.theta[:, :k].double()) for span, _, fit in self._passes(theta.W, theta.b))
+        for span, residual in made:
             Y = self._targets(span)[:, :k].double()
             point = mix * (Y - share)
-            if found:
-                point += (1 - mix) * found[1].theta[:, :k].double()
+            if residual is not None:
+                point += (1 - mix) * residual
             total += self._dual_sum(tau * point, Y, span)
         return total
 
     def _passes(self, W: Tensor, b: Tensor, rows: bool = False) -> Iterator[tuple[slice, Tensor, Fit]]:
-        """(row range, block of Z, fit of these rows). Features without weights are left out of the product; where
-        there are no weights, Z is read only if its ``rows`` are asked for, and else empty."""
+        """(row range, block of Z, fit of these rows). Features without weights are left out of the product, and of the
+        block unless its ``rows`` are asked for whole; where there are no weights at all, nothing else is read."""
         used = (W != 0).any(1).nonzero().flatten()
-        columns = used if 2 * len(used) < len(W) else None
+        columns = used if 4 * len(used) < len(W) or self.design.costly else None
         V = W if columns is None else W[columns]
-        for span, *block in self._blocks() if rows or len(used) else self._spans():
+        blocks = self._blocks(None if rows else columns) if rows or len(used) else self._spans()
+        for span, *block in blocks:
             Z = block[0] if block else W.new_empty(0)
             if len(used):
-                logits = product(Z if columns is None else Z[:, columns], V)
+                logits = product(Z[:, columns] if rows and columns is not None else Z, V)
             else:
                 logits = W.new_zeros(span.stop - span.start, self.width)
             if self.offset is not None:
@@ -247,8 +259,8 @@ class Blockwise(RowArrays):
         for start in range(0, n, self._rows):
             yield (slice(start, min(start + self._rows, n)),)
 
-    def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        for span, Z in self.design.blocks():
+    def _blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
+        for span, Z in self.design.blocks(columns):
             for start in range(0, len(Z), self._rows):
                 part = Z[start : start + self._rows]
                 yield slice(span.start + start, span.start + start + len(part)), part

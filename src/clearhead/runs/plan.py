@@ -138,8 +138,9 @@ def _advice(job: Job, form: str, budget: int, memory: dict[str, int], blockwise:
         ]
     if form == "streamed":
         features = job.rows * job.p * job.dtype.itemsize
-        ranks = math.ceil((0 if blockwise else rows) + features) * job.ranks / (room - (rows if blockwise else 0))
-        lines.append(f"with {math.ceil(ranks * 1.02)} ranks of this size the features stay in memory")
+        needed = features if blockwise else features + rows
+        ranks = math.ceil(needed * job.ranks / (room - rows if blockwise else room) * 1.02)
+        lines.append(f"with {ranks} ranks of this size the features stay in memory")
         if kept < job.p:
             lines.append(
                 f"{kept:,} of {job.p:,} features are kept in memory; denser heads than that read the disk at each step"

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import linear, pad
 
 from clearhead.core import distributed
-from clearhead.core.rows import Rows
+from clearhead.core.rows import BLOCK_ROWS, Rows
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.design import VECTOR_OUTPUTS, Design, compute_dtype, padded_width
 from clearhead.glm.kernels.threads import all_threads
@@ -58,9 +58,11 @@ class DenseDesign(Design):
         sums = transposed_product(self.Z, self._weighted(T))
         return distributed.all_reduce(sums[:, :outputs].contiguous()) / self.total
 
-    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
         self.reads += 1
-        yield slice(0, len(self.Z)), self.Z
+        for start in range(0, len(self.Z), BLOCK_ROWS):
+            Z = self.Z[start : start + BLOCK_ROWS]
+            yield slice(start, start + len(Z)), Z if columns is None else Z[:, columns]
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:
         self.reads += 1

@@ -57,10 +57,15 @@ class StreamedDesign(Design):
         # A pass converts and standardises what it reads: about as much again as the product for eight outputs.
         return 8 * super().work
 
-    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        """(row range, standardised block), read ahead; a block is valid until the next one is asked for."""
+    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
+        """Standardised blocks, read ahead; of ``columns`` from memory, where all of them are kept there."""
+        if columns is not None and self.kept is not None:
+            place = torch.full((self.shape[1],), -1, dtype=torch.int64, device=self.device)
+            place[self.kept[0]] = torch.arange(len(self.kept[0]), device=self.device)
+            if bool((place[columns] >= 0).all()):
+                return self.kept[1].blocks(place[columns])
         self.reads += 1
-        return read_ahead(self._standardised(), AHEAD)
+        return read_ahead(self._standardised(columns), AHEAD)
 
     def times(self, W: Tensor) -> Tensor:
         W = W.to(self.device, self.dtype)
@@ -141,13 +146,17 @@ class StreamedDesign(Design):
     def _block_rows(self) -> int:
         return max(256, BLOCK_BYTES // (self.shape[1] * self.dtype.itemsize))
 
-    def _standardised(self) -> Iterator[tuple[slice, Tensor]]:
+    def _standardised(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
         mean, inverse = (t.to(self.device, self.dtype) for t in (self.scaler.mean, self.scaler.inverse_scale))
+        listed = None if columns is None else columns.cpu()
+        if columns is not None:
+            mean, inverse = mean[columns], inverse[columns]
         rows = min(self._block_rows(), self.shape[0])
         # One block more than are ready: the one that is being multiplied, and one that is being written.
-        ring = [torch.empty(rows, self.shape[1], dtype=self.dtype, device=self.device) for _ in range(AHEAD + 2)]
+        ring = [torch.empty(rows, len(mean), dtype=self.dtype, device=self.device) for _ in range(AHEAD + 2)]
         for number, (span, block) in enumerate(self.source.blocks(rows)):
             Z = ring[number % len(ring)][: len(block)]
+            block = block if listed is None else block[:, listed]
             if self.device.type == "cuda" and block.device.type == "cpu":
                 block = block.pin_memory().to(self.device, non_blocking=True)
             yield span, Z.copy_(block).sub_(mean).mul_(inverse)
