@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core.artifacts import write_json
+from clearhead.core.memory import parse_bytes
 from clearhead.glm import Multinomial, SolveOptions, fit_path
 from clearhead.glm.problem import Problem
 from clearhead.runs.measuring import measure
@@ -69,7 +70,8 @@ def path(X: Tensor, y: Tensor, a: argparse.Namespace) -> dict[str, Any]:
         return False
 
     began = synchronized(a.device)
-    options = SolveOptions(callback=note, time_limit=a.limit)
+    memory = None if a.memory is None else parse_bytes(a.memory)
+    options = SolveOptions(callback=note, time_limit=a.limit, memory=memory)
     found = fit_path(X, y, n_lambdas=a.lambdas, lambda_min_ratio=1e-3, tol=1e-3, device=a.device, options=options)
     seconds = synchronized(a.device) - began
     return {
@@ -119,6 +121,7 @@ def main() -> None:
     for name in FULL:
         parser.add_argument(f"--{name}", type=int, help="instead of the size's own")
     parser.add_argument("--limit", type=float, default=540.0, help="seconds after which the path stops")
+    parser.add_argument("--memory", help="instead of a share of what is free: less makes logits anew by blocks")
     a = parser.parse_args()
     for name, value in (SMALL if a.small else FULL).items():
         setattr(a, name, getattr(a, name) or value)
@@ -132,9 +135,18 @@ def main() -> None:
         write_json(HOME / "gpu.json", {"size": {name: getattr(a, name) for name in FULL}, "results": results})
 
     roofline = measure(HOME, a.device)
-    job = Job(a.n, a.p, a.k, lambdas=a.lambdas, tol=1e-3)
+    memory = None if a.memory is None else parse_bytes(a.memory)
+    job = Job(a.n, a.p, a.k, lambdas=a.lambdas, tol=1e-3, memory=memory)
     expected = plan(job, roofline)
-    keep({"what": "plan", "form": expected.form, "predicted": expected.total, "text": expected.text()})
+    keep(
+        {
+            "what": "plan",
+            "form": expected.form,
+            "blockwise": expected.blockwise,
+            "predicted": expected.total,
+            "text": expected.text(),
+        }
+    )
     X, y = clustered(a.n, a.p, a.k, a.device, getattr(torch, a.storage))
     fit_path(X[: 4 * a.k], torch.arange(4 * a.k) % a.k, n_lambdas=2, device=a.device)  # compiles, loads libraries
     keep(path(X, y, a))

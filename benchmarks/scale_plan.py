@@ -31,7 +31,7 @@ SIZES = (  # kind, rows, features, classes, λ's, smallest over largest, tol
 
 def planned(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
     roofline = measure(a.home)
-    yield {"roofline": roofline.text()}
+    yield {"roofline": roofline.text(), "speeds": roofline.as_dict()}
     for kind, n, p, k, lambdas, ratio, tol in SIZES:
         made = data_of(kind, n, p, k)
         if made is None:
@@ -57,6 +57,7 @@ def planned(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
             "tol": tol,
             "seconds": seconds,
             "predicted": expected.total,
+            "predicted_parts": expected.seconds,
             "ratio": expected.total / seconds,
             "bar": "0.77 to 1.3",
             "steps": steps,
