@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from clearhead.features.table import FeatureTable
 from clearhead.glm import Multinomial, SolveOptions, fit_path
 from clearhead.glm.designs import StreamedDesign
 from clearhead.glm.problem import Problem
+from clearhead.glm.solution import Solution
 from scale_data import table_of
 
 __all__ = ["clocked", "memory", "rows", "table"]
@@ -56,10 +59,10 @@ def memory(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
     budget = parse_bytes(a.budget)
     few = torch.arange(2 * a.outputs) % a.outputs
     fit_path(torch.rand(2 * a.outputs, 16), few, n_lambdas=2)
-    read = min(_block_reads(table) for _ in range(2))
+    read = min(_block_reads(table) for _ in range(a.repeats))
     with Peak() as peak:
         began = time.perf_counter()
-        options = SolveOptions(memory=budget, time_limit=a.limit)
+        options = SolveOptions(memory=budget, time_limit=a.limit, callback=_said(read))
         path = fit_path(table, labels, n_lambdas=5, lambda_min_ratio=a.ratio, tol=1e-3, options=options)
         seconds = time.perf_counter() - began
     reads = sum(s.info["reads"] for s in path) + 2  # the standardiser's pass, and that of the model without features
@@ -80,6 +83,18 @@ def memory(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
         "anonymous_over_budget": peak.most / budget,
         "statuses": {s.name: n for s, n in path.statuses().items()},
     }
+
+
+def _said(read: float) -> Callable[[int, Solution], bool]:
+    """Say each λ as it comes, so that a run that is cut off has said what it found."""
+    began = time.perf_counter()
+
+    def say(index: int, solution: Solution) -> bool:
+        passed = {"after": time.perf_counter() - began, "one_read_seconds": read, "reads": solution.info["reads"]}
+        print(json.dumps({"lambda": index, "gap": solution.gap, **passed}), file=sys.stderr, flush=True)
+        return False
+
+    return say
 
 
 def _block_reads(table: FeatureTable) -> float:

@@ -35,7 +35,9 @@ class Fit:
     @classmethod
     def unpacked(cls, sums: Tensor, theta: Any, k: int) -> Fit:
         curvature = sums[1 + k :]
-        return cls(float(sums[0]), sums[1 : 1 + k], curvature if len(curvature) == k > 1 else curvature.view(k, k), theta)
+        return cls(
+            float(sums[0]), sums[1 : 1 + k], curvature if len(curvature) == k > 1 else curvature.view(k, k), theta
+        )
 
 
 def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor, weight: Tensor, target_sum: Tensor) -> Fit:

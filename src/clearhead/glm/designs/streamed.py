@@ -131,8 +131,8 @@ class StreamedDesign(Design):
             )
         if distributed.smallest(self.spare - size * self.dtype.itemsize) >= 0:
             kept = torch.empty(self.shape[0], len(features), dtype=self.dtype, device=self.device)
-            for span, Z in self.blocks():
-                kept[span] = Z[:, features]
+            for span, Z in self.blocks(features):
+                kept[span] = Z
             design = DenseDesign(kept, self.weight, self.total)
         else:
             self.reads += 1
