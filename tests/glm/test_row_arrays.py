@@ -15,10 +15,11 @@ from clearhead.core.errors import SettingError
 from clearhead.core.rows import TensorRows
 from clearhead.core.scaling import Standardizer
 from clearhead.glm import ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path, room
+from clearhead.glm.blockwise import Blockwise
 from clearhead.glm.designs import DenseDesign, StreamedDesign
 from clearhead.glm.losses import Loss
 from clearhead.glm.problem import Problem
-from clearhead.glm.row_arrays import Blockwise, Whole
+from clearhead.glm.row_arrays import Whole
 from clearhead.glm.targets import Labels
 
 

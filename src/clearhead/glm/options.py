@@ -32,7 +32,7 @@ class SolveOptions:
     zero : end the path with λ = 0, no penalty at all; a warning says if the classes separate (no optimum exists).
     stop_on_failure : stop at the first λ that does not converge.
     memory : bytes the features and the solver's arrays may take; rows that do not fit are streamed from where they are
-        stored. A share of what is free when None.
+        stored, and arrays of rows × outputs that do not fit are made anew by blocks. A share of what is free when None.
     """
 
     max_iter: int = 1000

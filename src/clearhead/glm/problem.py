@@ -15,6 +15,7 @@ from clearhead.core import distributed
 from clearhead.core.errors import DataError
 from clearhead.core.rows import Rows, as_rows, check_finite
 from clearhead.core.scaling import Standardizer
+from clearhead.glm.blockwise import Blockwise
 from clearhead.glm.design import Design, padded_width
 from clearhead.glm.designs import build_design
 from clearhead.glm.fit import Fit
@@ -22,7 +23,7 @@ from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.room import Room
-from clearhead.glm.row_arrays import Blockwise, Logits, RowArrays, Whole
+from clearhead.glm.row_arrays import Logits, RowArrays, Whole
 from clearhead.glm.row_weights import row_weights
 from clearhead.glm.targets import Labels
 

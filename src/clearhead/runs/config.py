@@ -108,7 +108,7 @@ class FitSettings:
     targets : fit to the labels, or to what the network predicts.
     dtype : type of the solve; auto takes float64 for small problems and for features stored so, else float32.
     device : cpu, cuda or cuda:N; auto takes a GPU if there is one.
-    memory : what features and solver may take together, for instance 8GiB; rows that do not fit are streamed.
+    memory : what features and solver may take, for instance 8GiB; beyond it rows are streamed and logits made anew.
     """
 
     n_lambdas: int = 100

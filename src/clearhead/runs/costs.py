@@ -82,5 +82,6 @@ class Costs:
         return self.job.rows * self.job.p * STORED[self.job.stored] / self.roofline.disk
 
     def _pass(self) -> float:
-        """A thread reads and standardises while the block before is multiplied."""
-        return max(self._disk(), self.cells / self.roofline.widen, self.cells * self.against)
+        """A thread reads and standardises while the block before is multiplied, by all threads there are."""
+        widen, threads = self.cells / self.roofline.widen, 1 if self.roofline.gpu else self.roofline.threads
+        return max(self._disk(), widen, widen / threads + self.cells * self.against)
