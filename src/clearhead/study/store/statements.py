@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["Statements", "statements"]
 
 
+# LIMIT is written out: for a parameter PostgreSQL plans to sort all the tasks that are free, at every answer.
+_ONE = "1"
+
+
 @dataclass(frozen=True)
 class Statements:
     """Statements with named parameters: ``person``, ``task``, ``assignment`` and those said here.
@@ -83,7 +87,7 @@ def _held(t: Tables) -> Select[Any]:
         .where(a.person_id == sa.bindparam("person"), a.state != "answered")
         .where((a.state == "leased") | (t.tasks.c.load < t.tasks.c.wanted))
         .order_by(a.id)
-        .limit(1)
+        .limit(sa.literal_column(_ONE))
     )
 
 
@@ -98,6 +102,6 @@ def _free(t: Tables) -> Select[Any]:
         sa.select(t.tasks.c.id)
         .where(t.tasks.c.load < t.tasks.c.wanted, ~seen, t.tasks.c.repeat_of.is_(None) | known)
         .order_by(t.tasks.c.load, t.tasks.c.position)
-        .limit(1)
+        .limit(sa.literal_column(_ONE))
         .with_for_update(skip_locked=True)
     )
