@@ -95,7 +95,7 @@ def _free(t: Tables) -> Select[Any]:
     """A task that needs answers and was never this person's; a repeat only after what it repeats."""
     import sqlalchemy as sa
 
-    person = sa.bindparam("person")
+    person: sa.BindParameter[Any] = sa.bindparam("person")
     seen = sa.exists().where(t.assignments.c.person_id == person, t.assignments.c.task_id == t.tasks.c.id)
     known = sa.exists().where(t.answers.c.person_id == person, t.answers.c.task_id == t.tasks.c.repeat_of)
     return (
