@@ -18,8 +18,7 @@ from typing import Any
 
 import torch
 
-from clearhead.glm import fit_path
-from clearhead.glm import problem as problem_module
+from clearhead.glm import fit_path, row_arrays
 from clearhead.glm.bundle import DualBundle
 from clearhead.glm.designs import dense
 from clearhead.glm.kernels import descent
@@ -100,7 +99,7 @@ def parts() -> dict[str, Part]:
     clocked(dense, "transposed_product", found["Zᵀ·θ"], product)
     clocked(dense, "product", found["Z·Δ"], product)
     clocked(dense.DenseDesign, "gram", found["Gram matrix"], gram)
-    clocked(problem_module, "evaluate", found["softmax pass"])
+    clocked(row_arrays, "evaluate", found["softmax pass"])
     clocked(SecantMemory, "correction", found["secant correction"])
     clocked(DualBundle, "best", found["mixtures of dual points"])
     return found
