@@ -29,8 +29,8 @@ export function Curve({ series, references, xLabel, yLabel, marks, onPick, forma
   const HEIGHT = Math.round(Math.min(Math.max(width * 0.34, 280), 640));
   const pad = { left: 52, right: width < 520 ? 16 : 96, top: 18, bottom: 46 };
   const points = series.flatMap((s) => s.points).filter((p) => p.x > 0);
-  const xs = extent(points.map((p) => p.x));
-  const ys = extent([...points.flatMap((p) => [p.low ?? p.y, p.high ?? p.y]), ...references.map((r) => r.y)]);
+  const xs = extent([...points, ...marks].map((p) => p.x));
+  const ys = extent([...marks.map((m) => m.y), ...points.flatMap((p) => [p.low ?? p.y, p.high ?? p.y]), ...references.map((r) => r.y)]);
   const x = log(xs, [pad.left, width - pad.right]);
   const y = linear([ys[0] - 0.02, Math.min(ys[1] + 0.03, 1.01)], [HEIGHT - pad.bottom, pad.top]);
   const move = (event: PointerEvent) => {
