@@ -76,11 +76,11 @@ class Blockwise(RowArrays):
 
     def against(self, theta: _Residual) -> Tensor:
         if self._slope is None or not distributed.all_agree(self._slope[0].same(theta.W, theta.b)):
-            k = self.targets.shape[1]
-            sums = self._sums(k)
+            sums = self._sums(self.width)
             for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
-                sums += transposed_product(Z, fit.theta * self.weight[span, None].to(fit.theta), k)
-            self._slope = theta, distributed.all_reduce(sums) / self.design.total
+                sums += transposed_product(Z, fit.theta * self.weight[span, None].to(fit.theta))
+            k = self.targets.shape[1]
+            self._slope = theta, distributed.all_reduce(sums[:, :k].contiguous()) / self.design.total
         return self._slope[1].clone()
 
     def remember(self, theta: _Residual, slope: Tensor) -> None:
@@ -96,7 +96,7 @@ class Blockwise(RowArrays):
             if isinstance(self.targets, Labels):
                 sums.T.index_add_(0, self.targets.labels[span], weighted.double())
             else:
-                sums[:, :k] += transposed_product(weighted, self._targets(span), k)
+                sums[:, :k] += transposed_product(weighted, self._targets(span))[:, :k]
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]
 

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from clearhead.glm.bundle import DualBundle
-from clearhead.glm.fit import Fit
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.row_arrays import Logits
 
-__all__ = ["Point", "certify", "renewed"]
+__all__ = ["Point", "certify"]
 
 FAR = 5.0
 
@@ -26,17 +25,16 @@ class Point:
     """Weights with everything that was computed to certify them.
 
     ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` without intercept and ``theta`` the
-    residual −∂ℓ/∂z, both (n, width) padded where held, and the residual's weighted mean (k,); ``slope`` (p, k) =
-    −∂loss/∂W and ``curvature`` of the loss, (k, k) or its diagonal, float64; ``objective`` F and ``loss``, its smooth
-    part; ``dual``, a lower bound of the optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual point that gives it;
-    ``kkt``, the largest violation of optimality.
+    residual −∂ℓ/∂z, both (n, width) padded where held; ``slope`` (p, k) = −∂loss/∂W and ``curvature`` of the loss,
+    (k, k) or its diagonal, float64; ``objective`` F and ``loss``, its smooth part; ``dual``, a lower bound of the
+    optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual point that gives it; ``kkt``, the largest violation of
+    optimality.
     """
 
     coef: Tensor
     intercept: Tensor
     logits: Logits
     theta: Any
-    theta_mean: Tensor
     slope: Tensor
     curvature: Tensor
     objective: float
@@ -67,40 +65,14 @@ def certify(
     """
     intercept, fit = problem.solve_intercept(logits, start)
     slope = problem.slope(fit.theta)
-    at = (coef, intercept, logits, fit, slope)
-    return _judged(problem, penalty, lambda_, at, enough, bundle, fresh=True)
-
-
-def renewed(
-    problem: Problem, penalty: Penalty, lambda_: float, point: Point, enough: float, bundle: DualBundle | None
-) -> Point:
-    """A point certified at another λ: nothing is read, for only the penalty has changed. ``bundle`` has it already."""
-    fit = Fit(point.loss, point.theta_mean, point.curvature, point.theta)
-    at = (point.coef, point.intercept, point.logits, fit, point.slope)
-    return _judged(problem, penalty, lambda_, at, enough, bundle, fresh=False)
-
-
-def _judged(
-    problem: Problem,
-    penalty: Penalty,
-    lambda_: float,
-    at: tuple[Tensor, Tensor, Logits, Fit, Tensor],
-    enough: float,
-    bundle: DualBundle | None,
-    fresh: bool,
-) -> Point:
-    coef, intercept, logits, fit, slope = at
     W = coef.double()
     objective = fit.loss + penalty.value(W, lambda_)
     kkt = float(penalty.violation(W, slope, lambda_).max())
     if problem.intercept:
         kkt = max(kkt, float(fit.theta_mean.abs().max()))
-    bound = _Bound(problem, penalty, lambda_, objective, fit, slope, W, bundle, fresh)
+    bound = _Bound(problem, penalty, lambda_, objective, fit.loss, fit.theta, fit.theta_mean, slope, W, bundle)
     dual, dual_slope = bound.best(objective - enough)
-    return Point(
-        coef, intercept, logits, fit.theta, fit.theta_mean, slope, fit.curvature, objective, fit.loss, dual, dual_slope,
-        kkt,
-    )  # fmt: skip
+    return Point(coef, intercept, logits, fit.theta, slope, fit.curvature, objective, fit.loss, dual, dual_slope, kkt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +88,12 @@ class _Bound:
     penalty: Penalty
     lambda_: float
     objective: float
-    fit: Fit
+    loss: float
+    theta: Any
+    theta_mean: Tensor
     slope: Tensor
     coef: Tensor
     bundle: DualBundle | None
-    fresh: bool
 
     def best(self, wanted: float) -> tuple[float, Tensor]:
         """The bound at τ = 1, of a mixture or at a better τ where that may reach ``wanted``; and its V."""
@@ -129,23 +102,23 @@ class _Bound:
             return -math.inf, self.slope
         mix, share = 0.0, self.problem.target_mean
         if self.problem.intercept:
-            mix, share = self.problem.loss.balance(self.fit.theta_mean, self.problem.target_mean)
+            mix, share = self.problem.loss.balance(self.theta_mean, self.problem.target_mean)
         slope = self.slope
         if mix > 0:
             cross, mean = self.problem.moments
             slope = (1 - mix) * slope + mix * (cross - mean * share)
         fitted = float((self.slope * self.coef).sum())
-        smooth = (1 - mix) * (self.fit.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
+        smooth = (1 - mix) * (self.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
         at_one = smooth - penalty.conjugate(slope, lambda_)
-        if self.bundle is not None and self.fresh:
+        if self.bundle is not None:
             self.bundle.add(smooth, slope)
         missing = wanted - at_one
         # Scaling wins a factor of a few, not more: far from the goal it is not worth its logarithms.
         if missing <= 0 or (math.isfinite(at_one) and missing > FAR * (self.objective - wanted)):
             return at_one, slope
         mixed, found = (-math.inf, slope) if self.bundle is None else self.bundle.best(penalty, lambda_, wanted)
-        if math.isfinite(mixed):  # the point 0 is in every mixture, so scaling has nothing to add
-            return (mixed, found) if mixed > at_one else (at_one, slope)
+        if mixed >= wanted:
+            return mixed, found
         best, bend, scale = at_one, 0.0, 1.0
         for _ in range(2):
             tau = self._scale(slope, fitted, bend)
@@ -158,14 +131,14 @@ class _Bound:
             if best >= wanted or not math.isfinite(smooth_value):
                 break
             bend = min(0.0, 2 * (smooth_value - smooth - (tau - 1) * fitted) / (tau - 1) ** 2)
-        return best, scale * slope
+        return (mixed, found) if mixed > best else (best, scale * slope)
 
     def _constant_row(self, share: Tensor) -> float:
         """The smooth dual value of the row that is mixed in, y − s for every row."""
         return self.problem.dual(None, 1.0, 1.0, share)
 
     def _smooth(self, tau: float, mix: float, share: Tensor) -> float:
-        value = self.problem.dual(self.fit.theta, tau, mix, share)
+        value = self.problem.dual(self.theta, tau, mix, share)
         return -math.inf if math.isnan(value) else value
 
     def _scale(self, slope: Tensor, fitted: float, bend: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,6 @@ class Problem:
     scaler: Standardizer
     intercept: bool = True
     blockwise: bool = False
-    _last_fit: tuple[Logits, Tensor, Fit] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def build(
@@ -151,8 +150,7 @@ class Problem:
 
         Steps that do not descend are halved; it ends when the mean residual is rounding.
         """
-        b = start.double()
-        fit = self._known_fit(logits, b) or self.fit(logits, b)
+        b, fit = start.double(), self.fit(logits, start)
         if not self.intercept:
             return b, fit
         eps = torch.finfo(self.dtype).eps
@@ -166,14 +164,7 @@ class Problem:
             if following is None:
                 break
             b, fit = trial, following
-        self._last_fit = (logits, b, fit)
         return b, fit
-
-    def _known_fit(self, logits: Logits, b: Tensor) -> Fit | None:
-        """What `solve_intercept` ended with, where it is asked for again: a line search's fit by its certificate."""
-        if self._last_fit is None or self._last_fit[0] is not logits or not torch.equal(self._last_fit[1], b):
-            return None
-        return self._last_fit[2]
 
     def _newton(self, fit: Fit) -> Tensor:
         """The intercept's step (k,); with the diagonal of the curvature alone, by that."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.glm.certificate import Point, certify, renewed
+from clearhead.glm.certificate import Point, certify
 from clearhead.glm.kernels.threads import threads_for_rows
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import Penalty
@@ -67,12 +67,7 @@ def _solve(
     solver.start(lambda_)
     coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
     enough = limits.tol * problem.null[1]
-    last = solver.last_point
-    if last is not None and torch.equal(last.coef, coef):
-        point = renewed(problem, penalty, lambda_, last, enough, solver.bundle)
-    else:
-        point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept, enough, solver.bundle)
-    solver.last_point = last = None
+    point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept, enough, solver.bundle)
     dual = point.dual
     if guess is not None and point.objective - dual > enough:
         solver.observe(point)
@@ -93,7 +88,6 @@ def _solve(
         dual = max(dual, point.dual)
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
-    solver.last_point = best
     info = {"loss": best.loss, "seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
     info["rows"] = problem.design.total
     info |= {f"{name}_stop_epoch": float(epoch) for name, epoch in solver.stopped.items()}

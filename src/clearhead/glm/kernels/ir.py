@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from llvmlite.binding import get_host_cpu_features  # type: ignore[import-untyped]
 
-__all__ = ["I64", "Lanes", "counted_loop", "native_lanes"]
+__all__ = ["I64", "Lanes", "counted_loop"]
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
@@ -66,10 +64,6 @@ class Lanes:
         """A scalar pointer from an integer address."""
         return builder.inttoptr(address, self.scalar.as_pointer())
 
-    def vectors(self, builder: Any, address: Any, offset: Any) -> Any:
-        """A vector pointer ``offset`` scalars beyond an integer address."""
-        return builder.bitcast(builder.gep(self.scalars(builder, address), [offset]), self.vector.as_pointer())
-
     def load(self, builder: Any, pointer: Any, index: Any) -> Any:
         return builder.load(builder.gep(pointer, [index]), align=self.bits // 8)
 
@@ -114,12 +108,6 @@ class Lanes:
         biased = builder.add(whole, ir.Constant(self.integers, [bias] * self.width))
         power = builder.bitcast(builder.shl(biased, ir.Constant(self.integers, [shift] * self.width)), self.vector)
         return builder.fmul(y, power)
-
-
-@cache
-def native_lanes(bits: int) -> int:
-    """Floats of this many bits in a vector register of this machine, 32 bytes where there is no AVX-512."""
-    return (64 if get_host_cpu_features().get("avx512f") else 32) * 8 // bits
 
 
 def counted_loop(builder: Any, count: Any, carried: Sequence[Any], body: Any) -> list[Any]:

@@ -27,7 +27,6 @@ class Solver(ABC):
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
         self.problem, self.penalty, self.seed = problem, penalty, seed
         self.bundle = DualBundle()
-        self.last_point: Point | None = None  # where the last λ ended: there the next one begins without a read
 
     @abstractmethod
     def start(self, lambda_: float) -> None:
