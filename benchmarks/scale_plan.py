@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,29 +32,18 @@ SIZES = (  # kind, rows, features, classes, λ's, smallest over largest, tol
 def planned(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
     roofline = measure(a.home)
     yield {"roofline": roofline.text(), "speeds": roofline.as_dict()}
-    for kind, n, p, k, lambdas, ratio, tol in SIZES:
-        made = data_of(kind, n, p, k)
-        if made is None:
-            continue
-        X, y = made
-        fit_path(X[: 2 * k, :16], torch.arange(2 * k) % k, n_lambdas=3)
-        asked = Job(n, p, k, lambdas=lambdas, lambda_min_ratio=ratio, tol=tol, stored="fp32")
+    for kind, asked, X, y in _problems(SIZES):
+        fit_path(X[: 2 * asked.k, :16], torch.arange(2 * asked.k) % asked.k, n_lambdas=3)
         expected = plan(asked, roofline)
         found: list[Any] = []
 
         def solve(X: torch.Tensor = X, y: torch.Tensor = y, job: Job = asked, found: list[Any] = found) -> None:
-            limits = {"n_lambdas": job.lambdas, "lambda_min_ratio": job.lambda_min_ratio, "tol": job.tol}
-            found.append(fit_path(X, y, **limits))
+            found.append(_path(job, X, y))
 
         seconds = clocked(solve)
         steps = sum(s.n_iter for s in found[0])
         yield {
-            "kind": kind,
-            "n": n,
-            "p": p,
-            "k": k,
-            "lambdas": lambdas,
-            "tol": tol,
+            **_described(kind, asked),
             "seconds": seconds,
             "predicted": expected.total,
             "predicted_parts": expected.seconds,
@@ -91,30 +80,20 @@ def steps(_a: argparse.Namespace) -> Iterator[dict[str, Any]]:
     counts: list[int] = []
     places: list[tuple[float, ...]] = []
     logits: list[float] = []
-    for kind, n, p, k, lambdas, ratio, tol in PATHS:
-        made = data_of(kind, n, p, k)
-        if made is None:
-            continue
-        X, y = made
-        job = Job(n, p, k, lambdas=lambdas, lambda_min_ratio=ratio, tol=tol)
+    for kind, job, X, y in _problems(PATHS):
         with _inner_solves() as solves:
-            path = fit_path(X, y, n_lambdas=lambdas, lambda_min_ratio=ratio, tol=tol)
+            path = _path(job, X, y)
         inner = iter(solves)
         for index, solution in enumerate(path):
             sets = [next(inner, 0) for _ in range(solution.n_iter)]
             if index:
                 values.append(formula_values(job, index)[1:])
                 counts.append(solution.n_iter)
-            if index and 0 < np.mean(sets or [0]) < p:
+            if index and 0 < np.mean(sets or [0]) < job.p:
                 places.append(values[-1])
-                logits.append(np.log(np.mean(sets) / (p - np.mean(sets))))
+                logits.append(np.log(np.mean(sets) / (job.p - np.mean(sets))))
         yield {
-            "kind": kind,
-            "n": n,
-            "p": p,
-            "k": k,
-            "lambdas": lambdas,
-            "tol": tol,
+            **_described(kind, job),
             "steps": sum(s.n_iter for s in path),
         }
     poisson = PoissonRegressor(alpha=1e-5, max_iter=5000).fit(values, counts)
@@ -125,6 +104,22 @@ def steps(_a: argparse.Namespace) -> Iterator[dict[str, Any]]:
     ):
         weights = [round(float(w), 3) for w in (model.intercept_, *model.coef_)]
         yield {"constant": name, "value": weights, "explained": round(float(score), 3)}
+
+
+def _problems(sizes: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, Job, torch.Tensor, torch.Tensor]]:
+    """(kind, job, features, labels) of each size whose data are here."""
+    for kind, n, p, k, lambdas, ratio, tol in sizes:
+        made = data_of(kind, n, p, k)
+        if made is not None:
+            yield kind, Job(n, p, k, lambdas=lambdas, lambda_min_ratio=ratio, tol=tol, stored="fp32"), *made
+
+
+def _path(job: Job, X: torch.Tensor, y: torch.Tensor) -> Any:
+    return fit_path(X, y, n_lambdas=job.lambdas, lambda_min_ratio=job.lambda_min_ratio, tol=job.tol)
+
+
+def _described(kind: str, job: Job) -> dict[str, Any]:
+    return {"kind": kind, "n": job.n, "p": job.p, "k": job.k, "lambdas": job.lambdas, "tol": job.tol}
 
 
 @contextlib.contextmanager
