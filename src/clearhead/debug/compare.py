@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from clearhead.core.errors import InputError
-from clearhead.core.finding import Finding, Table
+from clearhead.core.finding import Estimate, Finding, Table
 from clearhead.debug.inputs import class_numbers, predicted
 from clearhead.debug.intervals import mcnemar, paired_change, proportion, with_interval
 from clearhead.head import SparseHead
@@ -52,12 +52,7 @@ def compare(
     return Finding(
         kind="compare",
         title=f"{names[0]} against {names[1]}",  # names of runs, as they are written
-        sentence=(
-            f"{len(differ)} of {len(target)} predictions differ; {names[1]} is right {100 * abs(change.value):.1f} "
-            f"points {'less' if change.value < 0 else 'more'} often than {names[0]} (95 % interval "
-            f"{100 * change.low:+.1f} to {100 * change.high:+.1f}, n = {change.n}, McNemar p = {p:.2g})"
-            f"{_changed(counts)}."
-        ),
+        sentence=_sentence(names, len(differ), change, p) + _changed(counts) + ".",
         numbers={
             "agreement": proportion(len(target) - len(differ), len(target)),
             "first_accuracy": proportion(int(right[0].sum()), len(target)),
@@ -88,6 +83,14 @@ def _check(first: SparseHead, second: SparseHead, one_network: bool) -> None:
             got=f"{first.n_features} × {first.n_classes} against {second.n_features} × {second.n_classes} weights",
             fix="compare heads over the same features, named alike",
         )
+
+
+def _sentence(names: tuple[str, str], differ: int, change: Estimate, p: float) -> str:
+    return (
+        f"{differ} of {change.n} predictions differ; {names[1]} is right {100 * abs(change.value):.1f} points "
+        f"{'less' if change.value < 0 else 'more'} often than {names[0]} (95 % interval {100 * change.low:+.1f} to "
+        f"{100 * change.high:+.1f}, n = {change.n}, McNemar p = {p:.2g})"
+    )
 
 
 def _changed(counts: Mapping[str, int]) -> str:
