@@ -1,4 +1,4 @@
-"""Batches of preprocessed examples, made ahead of the network by worker threads."""
+"""Batches of preprocessed examples, made by worker threads ahead of the network or in turns with it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from clearhead.core.errors import DataError, UntrustedError
 from clearhead.features.examples import Examples
 
-__all__ = ["Batch", "ahead", "load_batch", "ordered"]
+__all__ = ["Batch", "ahead", "in_turns", "load_batch", "ordered"]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -66,6 +67,18 @@ def ahead(work: Callable[[T], S], tasks: Iterable[T], workers: int) -> Iterator[
         finally:
             for _, future in pending:
                 future.cancel()
+
+
+def in_turns(work: Callable[[T], S], tasks: Iterable[T], workers: int) -> Iterator[tuple[T, S]]:
+    """(task, work(task)) in order: a task for each of the threads, then the caller's turn with every core its own.
+
+    A network on the processor waits at each layer for the slowest of its threads: one that shares its core with
+    loading holds up the others, and in turns both are done sooner than at once.
+    """
+    waiting = iter(tasks)
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="clearhead-load") as pool:
+        while group := list(islice(waiting, max(1, workers))):
+            yield from zip(group, list(pool.map(work, group)), strict=True)
 
 
 def _done(pending: deque[tuple[T, Future[S]]]) -> tuple[T, S]:

@@ -17,7 +17,7 @@ from clearhead.core.progress import Progress, Silent
 from clearhead.features import claims
 from clearhead.features.assemble import finish, write_shard
 from clearhead.features.backbone import Backbone
-from clearhead.features.batches import Batch, ahead, load_batch, ordered
+from clearhead.features.batches import Batch, load_batch, ordered
 from clearhead.features.examples import Examples
 from clearhead.features.forward import default_batch_size, forward_pass
 from clearhead.features.job import ExtractOptions, Work
@@ -55,7 +55,7 @@ def extract(
     whole table float32. The manifest says how many of the network's predictions change when its own head is applied
     to the stored features (``changed_predictions``), and which examples were ``skipped``.
 
-    ``batch_size`` is 16 on a CPU (more is no faster, and takes more memory) and 256 on an accelerator,
+    ``batch_size`` is 32 on a CPU (more is no faster, and takes more memory) and 256 on an accelerator,
     unless given. Raises `DataError` for an unreadable example unless ``skip_unreadable``.
     """
     if batch_size is not None and batch_size < 1:
@@ -120,9 +120,7 @@ def _write_shards(work: Work, writer: TableWriter, missing: list[int], progress:
     held: dict[int, int] = {}
     preprocess, examples = fastest(work.backbone.preprocess), work.examples
     tasks = _tasks(work, writer, missing, held)
-    made = ahead(
-        lambda task: load_batch(examples, task[1], preprocess, work.skip_unreadable), tasks, work.options.workers
-    )
+    made = work.loaded(lambda task: load_batch(examples, task[1], preprocess, work.skip_unreadable), tasks)
     parts: list[tuple[Batch, Tensor, Tensor | None]] = []
     try:
         for (number, _, last), batch in made:
