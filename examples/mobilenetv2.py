@@ -15,11 +15,14 @@ from packs import data_root
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 
 
+class Conv(nn.Conv2d):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # TensorFlow's SAME padding: an even image under stride 2 is padded right and below only.
+        return super().forward(nn.functional.pad(x, (0, 1, 0, 1)) if self.stride == (2, 2) else x)
+
+
 def conv(inner: int, outer: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    # TensorFlow's SAME padding: an even image under stride 2 is padded right and below only.
-    same = nn.ZeroPad2d((0, 1, 0, 1)) if stride == 2 else nn.Identity()
-    layer = nn.Conv2d(inner, outer, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups, bias=False)
-    layer.register_forward_pre_hook(lambda _, args: (same(args[0]),))
+    layer = Conv(inner, outer, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(outer), nn.ReLU6(inplace=True))
 
 

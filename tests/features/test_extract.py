@@ -52,7 +52,7 @@ def test_the_table_holds_what_the_network_computes(backbone, pictures, tmp_path)
     assert len(table.manifest["shards"]) == 3
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("workers", [None, 0, 1, 3])
 def test_interrupted_tables_are_bit_equal(backbone, pictures, tmp_path, workers):
     settings = {"batch_size": 6, "shard_rows": 10, "options": ExtractOptions(workers=workers)}
     whole = extract(backbone, pictures, tmp_path / "whole", **settings)

@@ -1,4 +1,4 @@
-"""Batches of preprocessed examples, made by worker threads ahead of the network or in turns with it."""
+"""Batches of preprocessed examples, made ahead of the network by worker threads."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TypeVar
 
 from clearhead.core.errors import DataError, UntrustedError
 from clearhead.features.examples import Examples
 
-__all__ = ["Batch", "ahead", "in_turns", "load_batch", "ordered"]
+__all__ = ["Batch", "ahead", "load_batch", "ordered"]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -50,13 +49,18 @@ def ordered(examples: Examples, rows: range) -> list[int]:
     return sorted(rows, key=lambda i: (-len(examples[i]), i))
 
 
-def ahead(work: Callable[[T], S], tasks: Iterable[T], workers: int) -> Iterator[tuple[T, S]]:
-    """(task, work(task)) in order; ``workers`` threads stay up to two tasks each ahead. 0 workers: no threads."""
+def ahead(
+    work: Callable[[T], S], tasks: Iterable[T], workers: int, first: Callable[[], None] | None = None
+) -> Iterator[tuple[T, S]]:
+    """(task, work(task)) in order; ``workers`` threads stay up to two tasks each ahead. 0 workers: no threads.
+
+    Each thread calls ``first`` before its work.
+    """
     if workers == 0:
         yield from ((task, work(task)) for task in tasks)
         return
     pending: deque[tuple[T, Future[S]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="clearhead-load") as pool:
+    with ThreadPoolExecutor(workers, "clearhead-load", first) as pool:
         try:
             for task in tasks:
                 pending.append((task, pool.submit(work, task)))
@@ -67,18 +71,6 @@ def ahead(work: Callable[[T], S], tasks: Iterable[T], workers: int) -> Iterator[
         finally:
             for _, future in pending:
                 future.cancel()
-
-
-def in_turns(work: Callable[[T], S], tasks: Iterable[T], workers: int) -> Iterator[tuple[T, S]]:
-    """(task, work(task)) in order: a task for each of the threads, then the caller's turn with every core its own.
-
-    A network on the processor waits at each layer for the slowest of its threads: one that shares its core with
-    loading holds up the others, and in turns both are done sooner than at once.
-    """
-    waiting = iter(tasks)
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="clearhead-load") as pool:
-        while group := list(islice(waiting, max(1, workers))):
-            yield from zip(group, list(pool.map(work, group)), strict=True)
 
 
 def _done(pending: deque[tuple[T, Future[S]]]) -> tuple[T, S]:

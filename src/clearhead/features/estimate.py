@@ -28,8 +28,8 @@ def estimate_extraction(
 ) -> Finding:
     """A dry run: nothing is written. Times ``batches`` batches (after one to warm up) drawn evenly from the data.
 
-    ``seconds`` is loading plus the forward pass, one after the other; the extraction loads with several threads, so that
-    it takes no longer on an idle machine.
+    ``seconds`` is loading plus the forward pass, one after the other; the extraction overlaps them, so that it takes no
+    longer on an idle machine.
     """
     if batches < 1:
         raise SettingError("at least one batch must be timed", got=batches)

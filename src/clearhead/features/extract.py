@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,12 +121,12 @@ def _write_shards(work: Work, writer: TableWriter, missing: list[int], progress:
     held: dict[int, int] = {}
     preprocess, examples = fastest(work.backbone.preprocess), work.examples
     tasks = _tasks(work, writer, missing, held)
-    made = work.loaded(lambda task: load_batch(examples, task[1], preprocess, work.skip_unreadable), tasks)
+    made = work.passed(lambda task: load_batch(examples, task[1], preprocess, work.skip_unreadable), tasks)
     parts: list[tuple[Batch, Tensor, Tensor | None]] = []
     try:
-        for (number, _, last), batch in made:
-            if batch.rows:
-                parts.append((batch, *work.forward(batch.inputs)))
+        for (number, _, last), batch, passed in made:
+            if passed is not None:
+                parts.append((replace(batch, inputs=None), *passed))
             progress.advance(len(batch.rows) + len(batch.skipped))
             if last:
                 write_shard(work, writer, number, parts)

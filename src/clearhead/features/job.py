@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from clearhead.features.backbone import Backbone
-from clearhead.features.batches import ahead, in_turns
+from clearhead.features.batches import Batch, ahead
 from clearhead.features.classes import Alignment, align
 from clearhead.features.examples import Examples
+from clearhead.features.streams import STREAMS, can_stream, shared_threads
 
 __all__ = ["ExtractOptions", "Work"]
 
 T = TypeVar("T")
-S = TypeVar("S")
+Passed = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
 class ExtractOptions:
     """How the work is done; only ``amp`` changes the numbers, and enters the table's key and manifest.
 
-    ``workers`` threads read and preprocess: on a processor in turns with the network, as many as torch has threads
-    unless given, and four ahead of an accelerator; ``amp`` computes in half precision ("float16" or
-    "bfloat16", for accelerators); ``channels_last`` lays images out for fast convolutions, where the network allows it;
-    ``compile`` pays half a minute once for a faster network; ``wait`` seconds between looks at shards that other
-    processes hold.
+    ``workers`` threads read and preprocess ahead of the network. Unless given, that is one; but on a processor a
+    network that can be copied runs twice side by side instead, each copy on half the cores and loading its own batches.
+    ``amp`` computes in half precision ("float16" or "bfloat16", for accelerators); ``channels_last`` lays images out
+    for fast convolutions, where the network allows it; ``compile`` pays half a minute once for a faster network;
+    ``wait`` is the seconds between looks at shards that other processes hold.
     """
 
     workers: int | None = None
@@ -71,9 +72,29 @@ class Work:
         """The examples of one shard."""
         return range(number * self.shard_rows, min((number + 1) * self.shard_rows, len(self.examples)))
 
-    def loaded(self, load: Callable[[T], S], tasks: Iterable[T]) -> Iterator[tuple[T, S]]:
-        """(task, load(task)) in order, by threads that leave the processor to a network that runs on it."""
+    def passed(self, load: Callable[[T], Batch], tasks: Iterable[T]) -> Iterator[tuple[T, Batch, Passed | None]]:
+        """(task, its batch, features and logits of it) in order; None in place of an empty batch's."""
+
+        def forward(batch: Batch) -> Passed | None:
+            return self.forward(batch.inputs) if batch.rows else None
+
         workers = self.options.workers
-        if self.backbone.device.type != "cpu":
-            return ahead(load, tasks, 4 if workers is None else workers)
-        return in_turns(load, tasks, torch.get_num_threads() if workers is None else workers)
+        if workers is None and not self.options.compile and can_stream(self.backbone):
+            yield from self._side_by_side(load, forward, tasks)
+            return
+        for task, batch in ahead(load, tasks, 1 if workers is None else workers):
+            yield task, batch, forward(batch)
+
+    def _side_by_side(
+        self, load: Callable[[T], Batch], forward: Callable[[Batch], Passed | None], tasks: Iterable[T]
+    ) -> Iterator[tuple[T, Batch, Passed | None]]:
+        loading = threading.Lock()  # tokenizers, and what users write, need not bear two callers at once
+
+        def both(task: T) -> tuple[Batch, Passed | None]:
+            with loading:
+                batch = load(task)
+            return batch, forward(batch)
+
+        with shared_threads() as take_share:
+            for task, (batch, made) in ahead(both, tasks, STREAMS, take_share):
+                yield task, batch, made

@@ -33,7 +33,7 @@ class ModelSettings:
     feature_dtype : type in which features are stored; the stored, rounded values are the data.
     amp : let the network compute in half precision, float16 or bfloat16, on a GPU.
     compile : compile the network first; half a minute that a long extraction earns back.
-    workers : threads that read and preprocess; one a core, or four ahead of a GPU, if not given.
+    workers : threads that read and preprocess ahead of the network; what suits the device if not given.
     """
 
     model: str | None = None
