@@ -1,5 +1,6 @@
 // The engine room: activations of the whole sample and the scores of one head, kept up to date edit by edit.
 import { decoded } from "./base64";
+import { Leaders } from "./leaders";
 import type { Answer, Request, Setup } from "./protocol";
 
 let setup: Setup;
@@ -8,6 +9,7 @@ let logits: Float32Array | Float64Array = new Float32Array(0);
 /** The weights that the scores stand for now, where they differ from the head's. */
 let edits = new Map<number, number>();
 let base = new Map<number, number>();
+let leaders: Leaders | undefined;
 
 const scope = self as unknown as {
   onmessage: (event: MessageEvent<Request>) => void;
@@ -60,6 +62,7 @@ function score(head: Extract<Request, { t: "head" }>): void {
   for (let c = 0; c < k; c++) logits.fill(head.intercept[c], c * n, (c + 1) * n);
   base = new Map();
   edits = new Map();
+  leaders = undefined;
   const z = new Float64Array(n);
   let loaded = -1;
   for (let e = 0; e < head.weight.length; e++) {
@@ -101,12 +104,13 @@ function edit(request: Extract<Request, { t: "edit" }>): void {
     add(key % k, delta, z);
   }
   edits = next;
+  leaders?.follow(logits, [...new Set(changed.map(([key]) => key % k))]);
 }
 
 function reply(id: number): void {
   const { n, k, many } = setup;
-  const best = new Int32Array(n);
   if (many) {
+    const best = new Int32Array(n);
     const bits = new Uint8Array(n * k);
     best.fill(-1);
     for (let c = k - 1; c >= 0; c--)
@@ -118,20 +122,9 @@ function reply(id: number): void {
     scope.postMessage({ id, predicted: best, bits }, [best.buffer, bits.buffer]);
     return;
   }
-  const top = new Float64Array(n).fill(-Infinity);
-  const second = new Float64Array(n).fill(-Infinity);
-  for (let c = 0; c < k; c++)
-    for (let i = 0, at = c * n; i < n; i++, at++) {
-      const v = logits[at];
-      if (v > top[i]) {
-        second[i] = top[i];
-        top[i] = v;
-        best[i] = c;
-      } else if (v > second[i]) second[i] = v;
-    }
-  const margin = new Float32Array(n);
-  for (let i = 0; i < n; i++) margin[i] = top[i] - second[i];
-  scope.postMessage({ id, predicted: best, margin }, [best.buffer, margin.buffer]);
+  leaders ??= new Leaders(logits, n, k);
+  const { best: predicted, margin } = leaders.answer();
+  scope.postMessage({ id, predicted, margin }, [predicted.buffer, margin.buffer]);
 }
 
 function send(id: number, values: Float32Array): void {
