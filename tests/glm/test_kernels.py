@@ -1,14 +1,14 @@
-"""The compiled products for every remainder of rows, features and outputs, and a point certified at another λ."""
+"""The compiled products for every remainder of rows, features and outputs; the softmax pass at extreme logits."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from clearhead.glm import ElasticNet, Multinomial
-from clearhead.glm.certificate import certify, renewed
+from clearhead.glm import Binomial, Multinomial
 from clearhead.glm.kernels.products import against, times
-from clearhead.glm.problem import Problem
+from clearhead.glm.kernels.softmax import softmax_pass
+from clearhead.glm.losses import Loss
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -25,18 +25,29 @@ def test_products_for_every_remainder(dtype: torch.dtype, p: int, k: int, width:
     torch.testing.assert_close(against(Z, out, k), (Z.T @ out[:, :k]).double(), rtol=1e-4, atol=1e-4)
 
 
-def test_a_point_at_another_lambda_needs_no_read() -> None:
-    generator = torch.Generator().manual_seed(1)
-    X = torch.randn(60, 12, generator=generator, dtype=torch.float64)
-    problem = Problem.build(X, torch.arange(60) % 3, Multinomial())
-    penalty = ElasticNet(0.9)
-    W = 0.1 * torch.randn(12, 3, generator=generator, dtype=torch.float64)
-    logits, start = problem.logits(W), problem.null[0]
-    first = certify(problem, penalty, 0.2, W, logits, start)
-    reads = problem.design.reads
-    found = renewed(problem, penalty, 0.1, first, 0.0, None)
-    assert problem.design.reads == reads
-    again = certify(problem, penalty, 0.1, W, logits, start)
-    assert found.objective == pytest.approx(again.objective, rel=1e-12)
-    assert found.dual == pytest.approx(again.dual, rel=1e-12)
-    assert found.kkt == pytest.approx(again.kkt, rel=1e-9)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [3, 10])
+def test_probabilities_are_nil_or_normal_numbers(dtype: torch.dtype, k: int) -> None:
+    """Whatever the logits: with subnormal numbers a pass takes forty times as long on some processors."""
+    width, tiny = 8 if k <= 8 else 16, torch.finfo(dtype).tiny
+    Z = torch.zeros(80, width, dtype=dtype)
+    Z[:, :k] = -torch.logspace(-2, 3.2, 80 * k, dtype=torch.float64).view(80, k).to(dtype)
+    Y = torch.zeros_like(Z)
+    Y[:, 0] = 1
+    theta, weight = torch.empty_like(Z), torch.full((80,), 0.5, dtype=dtype)
+    passed = softmax_pass(Z, torch.zeros(k, dtype=torch.float64), Y, weight, k, theta)
+    q = Z[:, :k].double().softmax(1)
+    torch.testing.assert_close((Y - theta)[:, :k].double(), q, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(passed.outer, 0.5 * q.T @ q, rtol=1e-5, atol=1e-6)
+    for made in (theta, passed.outer.to(dtype), passed.probability.to(dtype)):
+        assert not ((made != 0) & (made.abs() < tiny)).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("loss", [Multinomial(), Binomial()])
+def test_so_are_those_of_many_outputs(loss: Loss, dtype: torch.dtype) -> None:
+    Z = -torch.logspace(-2, 3.2, 80 * 40, dtype=torch.float64).view(80, 40).to(dtype)
+    theta = loss.residual(Z, torch.zeros_like(Z))
+    squares = loss.mean_curvature(Z, torch.zeros_like(Z), torch.ones(80, 1, dtype=dtype))
+    for made in (theta, squares):
+        assert not ((made != 0) & (made.abs() < torch.finfo(dtype).tiny)).any()

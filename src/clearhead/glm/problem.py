@@ -152,7 +152,7 @@ class Problem:
         return self.arrays.against(theta)
 
     def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> float:
-        """Mean smooth dual value at τ((1−mix)·θ + mix·(y − share)) for a residual of `fit`, −inf where there is none."""
+        """Mean smooth dual value at τ((1−mix)·θ + mix·(y − share)) for a residual of `fit`; −inf if there is none."""
         value = float(distributed.all_reduce(self.arrays.dual(theta, tau, mix, share)[None])) / self.design.total
         return -math.inf if math.isnan(value) else value
 
