@@ -199,8 +199,8 @@ class Gaussian(Loss):
 
 
 def _normal(q: Tensor) -> Tensor:
-    """Probabilities, in place; nil where a square would be subnormal: products with such numbers take a hundred times as
-    long on some processors."""
+    """Probabilities, in place; nil where a square would be subnormal: on some processors products with such numbers
+    take ten times as long."""
     return q.masked_fill_(q < torch.finfo(q.dtype).tiny ** 0.4, 0.0)
 
 
