@@ -83,10 +83,10 @@ def works(row: Row, quick: bool) -> list[str]:
     return [f"clearhead:{tol:g}" for tol in tols] + list(row.peers if not quick or row.quick == "everyone" else ())
 
 
-def measure(name: str, who: str, limit: float) -> dict[str, Any]:
+def measure(name: str, who: str, limit: float, repeats: int | None) -> dict[str, Any]:
     row = ROWS[name]
     solver, _, setting = who.partition(":")
-    result = ours(name, float(setting), row.repeats) if solver == "clearhead" else theirs(row, who, limit)
+    result = ours(name, float(setting), repeats or row.repeats) if solver == "clearhead" else theirs(row, who, limit)
     return result | {"row": name, "measured": time.strftime("%Y-%m-%d %H:%M"), "threads": 2}
 
 
@@ -106,6 +106,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="only these: clearhead, glmnet, adelie, …")
     parser.add_argument("--again", action="store_true", help="measure again what is stored")
     parser.add_argument("--limit", type=float, help="seconds for a peer")
+    parser.add_argument("--repeats", type=int, help="fits by clearhead, of which the median counts")
     a = parser.parse_args()
     torch.set_num_threads(2)
     limit = a.limit or LIMITS["full" if a.full else "quick"]
@@ -117,7 +118,7 @@ def main() -> None:
             if reason := missing(who):
                 print(f"{name} {who}: left out, needs {reason}", flush=True)
                 continue
-            result = measure(name, who, limit)
+            result = measure(name, who, limit, a.repeats)
             write_json(file, result)
             print(f"{name} {who}: {said(result)}", flush=True)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.glm.members import LOSSES, PENALTIES, data
 
 from clearhead.core.seeds import torch_generator
-from clearhead.glm import fit_path
-from clearhead.glm.certificate import certify
+from clearhead.glm import SolveOptions, fit_path
+from clearhead.glm.certificate import _Bound, certify
 from clearhead.glm.losses import Loss
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
@@ -62,3 +62,18 @@ def test_an_infeasible_residual_is_mixed_not_centred() -> None:
     assert float(share.sum()) == pytest.approx(1.0)
     torch.testing.assert_close((1 - mix) * mean * 0.2 + mix * (problem.target_mean - share), torch.zeros(3).double())
     assert penalty.conjugate(torch.zeros(1, 3), 0.1) == 0
+
+
+@pytest.mark.parametrize("name", ["multinomial", "binomial"])
+@pytest.mark.parametrize("offset", [False, True])
+def test_the_row_that_is_mixed_in_is_worth_what_its_sum_over_rows_says(name: str, offset: bool) -> None:
+    X, scores = data()
+    loss, target = LOSSES[name]
+    y = target(scores)
+    options = SolveOptions(offset=torch.randn(len(X), 3 if name == "multinomial" else 1).double() if offset else None)
+    problem = Problem.build(X, y, loss, sample_weight=torch.rand(len(X)) + 0.1, options=options)
+    share = 0.7 * problem.target_mean + (0.1 if name == "multinomial" else 0.05)
+    fit = problem.fit(problem.logits(torch.zeros(X.shape[1], problem.n_outputs).double()), problem.target_mean * 0)
+    summed = problem.dual(fit.theta, 1.0, 1.0, share)  # mixed in whole, nothing of θ is left
+    bound = _Bound(problem, PENALTIES["elastic net"], 0.1, 0.0, 0.0, None, None, None, None, None)  # type: ignore[arg-type]
+    assert bound._constant_row(share) == pytest.approx(summed, rel=1e-10)

@@ -76,11 +76,11 @@ class Blockwise(RowArrays):
 
     def against(self, theta: _Residual) -> Tensor:
         if self._slope is None or not distributed.all_agree(self._slope[0].same(theta.W, theta.b)):
-            sums = self._sums(self.width)
-            for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
-                sums += transposed_product(Z, fit.theta * self.weight[span, None].to(fit.theta))
             k = self.targets.shape[1]
-            self._slope = theta, distributed.all_reduce(sums[:, :k].contiguous()) / self.design.total
+            sums = self._sums(k)
+            for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
+                sums += transposed_product(Z, fit.theta * self.weight[span, None].to(fit.theta), k)
+            self._slope = theta, distributed.all_reduce(sums) / self.design.total
         return self._slope[1].clone()
 
     def remember(self, theta: _Residual, slope: Tensor) -> None:
@@ -96,22 +96,15 @@ class Blockwise(RowArrays):
             if isinstance(self.targets, Labels):
                 sums.T.index_add_(0, self.targets.labels[span], weighted.double())
             else:
-                sums[:, :k] += transposed_product(weighted, self._targets(span))[:, :k]
+                sums[:, :k] += transposed_product(weighted, self._targets(span), k)
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]
 
-    def dual(self, theta: _Residual | None, tau: float, mix: float, share: Tensor) -> Tensor:
+    def dual(self, theta: _Residual, tau: float, mix: float, share: Tensor) -> Tensor:
         total, k = self.weight.new_zeros(()), self.targets.shape[1]
-        made: Iterator[tuple[slice, Tensor | None]]
-        if theta is None:
-            made = ((span, None) for (span,) in self._spans())
-        else:
-            made = ((span, fit.theta[:, :k].double()) for span, _, fit in self._passes(theta.W, theta.b))
-        for span, residual in made:
+        for span, _, fit in self._passes(theta.W, theta.b):
             Y = self._targets(span)[:, :k].double()
-            point = mix * (Y - share)
-            if residual is not None:
-                point += (1 - mix) * residual
+            point = mix * (Y - share) + (1 - mix) * fit.theta[:, :k].double()
             total += self._dual_sum(tau * point, Y, span)
         return total
 

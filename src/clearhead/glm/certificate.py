@@ -117,8 +117,8 @@ class _Bound:
         if missing <= 0 or (math.isfinite(at_one) and missing > FAR * (self.objective - wanted)):
             return at_one, slope
         mixed, found = (-math.inf, slope) if self.bundle is None else self.bundle.best(penalty, lambda_, wanted)
-        if mixed >= wanted:
-            return mixed, found
+        if math.isfinite(mixed):  # the point 0 is in every mixture, so scaling has nothing to add
+            return (mixed, found) if mixed > at_one else (at_one, slope)
         best, bend, scale = at_one, 0.0, 1.0
         for _ in range(2):
             tau = self._scale(slope, fitted, bend)
@@ -131,11 +131,13 @@ class _Bound:
             if best >= wanted or not math.isfinite(smooth_value):
                 break
             bend = min(0.0, 2 * (smooth_value - smooth - (tau - 1) * fitted) / (tau - 1) ** 2)
-        return (mixed, found) if mixed > best else (best, scale * slope)
+        return best, scale * slope
 
     def _constant_row(self, share: Tensor) -> float:
-        """The smooth dual value of the row that is mixed in, y − s for every row."""
-        return self.problem.dual(None, 1.0, 1.0, share)
+        """The mean smooth dual value of y − s in every row: where there is mixing, it depends on y − (y − s) alone."""
+        value = float(self.problem.loss.dual_rows(-share[None], torch.zeros_like(share)[None]))
+        fitted, offset = self.problem.offset_moments
+        return value - float(fitted - share @ offset)
 
     def _smooth(self, tau: float, mix: float, share: Tensor) -> float:
         value = self.problem.dual(self.theta, tau, mix, share)

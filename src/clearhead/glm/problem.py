@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class Problem:
     scaler: Standardizer
     intercept: bool = True
     blockwise: bool = False
+    _last_fit: tuple[Logits, Tensor, Fit] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def build(
@@ -116,6 +117,17 @@ class Problem:
         return distributed.all_reduce(self.arrays.target_sum.clone()) / self.design.total
 
     @cached_property
+    def offset_moments(self) -> tuple[Tensor, Tensor]:
+        """Weighted means of ⟨y, o⟩, a number, and of the offset o, (k,)."""
+        if self.offset is None:
+            return self.target_mean.new_zeros(()), torch.zeros_like(self.target_mean)
+        if isinstance(self.targets, Labels):
+            fitted = self.offset.gather(1, self.targets.labels[:, None])[:, 0]
+        else:
+            fitted = (self.targets * self.offset).sum(1)
+        return self.mean(fitted), self.mean(self.offset)
+
+    @cached_property
     def moments(self) -> tuple[Tensor, Tensor]:
         """(p, k) ZᵀwY/n and the (p, 1) mean of Z (zero up to rounding when standardised): what mixing the targets into
         a dual point needs."""
@@ -140,8 +152,7 @@ class Problem:
         return self.arrays.against(theta)
 
     def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> float:
-        """Mean smooth dual value at τ((1−mix)·θ + mix·(y − share)) for a residual of `fit`, None for zero; −inf outside
-        the conjugate's domain."""
+        """Mean smooth dual value at τ((1−mix)·θ + mix·(y − share)) for a residual of `fit`; −inf if there is none."""
         value = float(distributed.all_reduce(self.arrays.dual(theta, tau, mix, share)[None])) / self.design.total
         return -math.inf if math.isnan(value) else value
 
@@ -150,7 +161,8 @@ class Problem:
 
         Steps that do not descend are halved; it ends when the mean residual is rounding.
         """
-        b, fit = start.double(), self.fit(logits, start)
+        b = start.double()
+        fit = self._known_fit(logits, b) or self.fit(logits, b)
         if not self.intercept:
             return b, fit
         eps = torch.finfo(self.dtype).eps
@@ -164,7 +176,14 @@ class Problem:
             if following is None:
                 break
             b, fit = trial, following
+        self._last_fit = (logits, b, fit)
         return b, fit
+
+    def _known_fit(self, logits: Logits, b: Tensor) -> Fit | None:
+        """What `solve_intercept` ended with, where it is asked for again: a line search's fit by its certificate."""
+        if self._last_fit is None or self._last_fit[0] is not logits or not torch.equal(self._last_fit[1], b):
+            return None
+        return self._last_fit[2]
 
     def _newton(self, fit: Fit) -> Tensor:
         """The intercept's step (k,); with the diagonal of the curvature alone, by that."""

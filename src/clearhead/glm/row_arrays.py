@@ -79,7 +79,7 @@ class RowArrays(ABC):
 
     @abstractmethod
     def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> Tensor:
-        """Σᵢ wᵢ of the smooth dual value at τ((1−mix)·θ + mix·(y − share)); θ None counts as zero."""
+        """Σᵢ wᵢ of the smooth dual value at τ((1−mix)·θ + mix·(y − share))."""
 
     def _dual_sum(self, theta: Tensor, Y: Tensor, span: slice) -> Tensor:
         rows = self.loss.dual_rows(theta, Y)
@@ -116,9 +116,7 @@ class Whole(RowArrays):
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
         return self.against(self.padded_targets), self.design.against(ones, 1)
 
-    def dual(self, theta: Tensor | None, tau: float, mix: float, share: Tensor) -> Tensor:
+    def dual(self, theta: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
         assert isinstance(self.targets, Tensor)
-        point = mix * (self.targets - share)
-        if theta is not None:
-            point += (1 - mix) * theta[:, : point.shape[1]].double()
+        point = mix * (self.targets - share) + (1 - mix) * theta[:, : len(share)].double()
         return self._dual_sum(tau * point, self.targets, slice(None))

@@ -120,7 +120,7 @@ def _products(device: torch.device) -> Iterator[Rate]:
             W = torch.rand(FEATURES, k, generator=generator).to(device)
             T = torch.rand(n, padded_width(k, device), generator=generator).to(device)
             forward = _best(lambda Z=Z, W=W: product(Z, W), device, repeats)  # type: ignore[misc]
-            back = _best(lambda Z=Z, T=T: transposed_product(Z, T), device, repeats)  # type: ignore[misc]
+            back = _best(lambda Z=Z, T=T, k=k: transposed_product(Z, T, k), device, repeats)  # type: ignore[misc]
             yield Rate("times", k, size, forward / Z.numel())
             yield Rate("against", k, size, back / Z.numel())
 

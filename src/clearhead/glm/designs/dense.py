@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, pad
+from torch.nn.functional import linear
 
 from clearhead.core import distributed
 from clearhead.core.rows import BLOCK_ROWS, Rows
@@ -55,8 +55,8 @@ class DenseDesign(Design):
 
     def against(self, T: Tensor, outputs: int) -> Tensor:
         self.reads += 1
-        sums = transposed_product(self.Z, self._weighted(T))
-        return distributed.all_reduce(sums[:, :outputs].contiguous()) / self.total
+        sums = transposed_product(self.Z, self._weighted(T), outputs)
+        return distributed.all_reduce(sums) / self.total
 
     def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
         self.reads += 1
@@ -106,17 +106,17 @@ def product(Z: Tensor, W: Tensor) -> Tensor:
         return linear(Z, W.T.contiguous())
     from clearhead.glm.kernels.products import times
 
-    out = torch.empty(len(Z), width, dtype=Z.dtype)
-    times(Z, pad(W, (0, width - W.shape[1])).contiguous(), out)
+    out = torch.zeros(len(Z), width, dtype=Z.dtype)
+    times(Z, W, out)
     return out
 
 
-def transposed_product(Z: Tensor, T: Tensor) -> Tensor:
-    """(p, width) float64 = Zᵀ·T for padded T (n, width)."""
+def transposed_product(Z: Tensor, T: Tensor, outputs: int) -> Tensor:
+    """(p, outputs) float64 = Zᵀ·T for padded T (n, width) whose first ``outputs`` columns count."""
     if T.shape[1] == 1:
         return (T[:, 0] @ Z)[:, None].double()
     if T.shape[1] > VECTOR_OUTPUTS or Z.device.type != "cpu":
-        return (T.T @ Z).T.double()
+        return (T[:, :outputs].T @ Z).T.double().contiguous()
     from clearhead.glm.kernels.products import against
 
-    return against(Z, T.contiguous())
+    return against(Z, T.contiguous(), outputs)

@@ -81,10 +81,11 @@ class StreamedDesign(Design):
     def against(self, T: Tensor, outputs: int) -> Tensor:
         if self._last is not None and self._repeated(T):
             return self._last[1][:, :outputs].clone()
-        sums = torch.zeros(self.shape[1], T.shape[1], dtype=torch.float64, device=self.device)
+        sums = torch.zeros(self.shape[1], outputs, dtype=torch.float64, device=self.device)
         for span, Z in self.blocks():
-            sums += transposed_product(Z, T[span] if self.uniform else T[span] * self.weight[span, None])
-        answer = distributed.all_reduce(sums[:, :outputs].contiguous()) / self.total
+            part = T[span] if self.uniform else T[span] * self.weight[span, None]
+            sums += transposed_product(Z, part, outputs)
+        answer = distributed.all_reduce(sums) / self.total
         self.remember(T, answer)
         return answer.clone()
 

@@ -1,7 +1,7 @@
 """Coordinate descent on a Gram-space quadratic model with a low-rank correction, rows of outputs in vector registers.
 
-Rows are visited in blocks: inside a block each change is felt at once, the rest of the slopes follow when the block is
-done, as one matrix product. The iterates are those of plain cyclic descent.
+Rows are visited in blocks: inside a block, whose slopes are copied out row by row, each change is felt at once; the
+rest of the slopes follow when the block is done, as one matrix product. The iterates are those of cyclic descent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from clearhead.glm.kernels.compiled import compiled
-from clearhead.glm.kernels.intrinsics import axpy, correct, project, rank_one, update_tile
+from clearhead.glm.kernels.intrinsics import axpy, correct, rank_one
+from clearhead.glm.kernels.products import outer_rows
 
 __all__ = ["entry_descent", "row_blocks", "row_descent"]
 
@@ -22,9 +23,10 @@ BLOCK = 32
 def entry_descent(bits: int, width: int) -> Callable[..., int]:
     """The kernel for penalties on entries, for rows padded to ``width`` outputs.
 
-    Arguments: G (a, a); minus = −S (width, width); slope (a, width), −gradient of the model, kept up to date;
-    W (a, width); K (a, width, width), the model's Hessian block of each row; L, R (m, a, width), the correction
-    −Σᵣ Lᵣ⟨Rᵣ, Δ⟩; l1, l2 (a,); allowed (a,); ``scratch`` of zeros: 2 + BLOCK rows of ``width``, then m numbers;
+    Arguments: G (a, a); minus = −S (width, width); slope (k, a), −gradient of the model, kept up to date;
+    W (a, width); K (a, width, width), the model's Hessian block of each row; L (a, m, width) and R (a, m / width, k,
+    width) with m rounded up, the correction −Σᵣ Lᵣ⟨Rᵣ, Δ⟩; l1, l2 (a,); allowed (a,); ``scratch`` of zeros:
+    2 + 2·BLOCK rows of ``width``, then m numbers;
     nonnegative; k; largest number of sweeps; tolerance relative to the first sweep. Returns the rows visited.
     """
 
@@ -81,16 +83,22 @@ def row_descent(bits: int, width: int) -> Callable[..., int]:
 
 def _sweeper(bits: int, width: int, visit: Callable[..., float]) -> Callable[..., int]:
     """Cyclic sweeps over rows that ``visit`` minimises one by one."""
+    outer = outer_rows(bits)
 
     def descend(
         G: Any, minus: Any, slope: Any, W: Any, K: Any, L: Any, R: Any, l1: Any, l2: Any, allowed: Any, scratch: Any,
         nonnegative: bool, k: int, sweeps: int, tol: float,
     ) -> int:  # fmt: skip
-        a, m = W.shape[0], L.shape[0]
+        a, m = W.shape[0], L.shape[1]
         size, line = bits // 8, bits // 8 * width
-        row, change, steps = scratch[0], scratch[1], scratch[2 : 2 + BLOCK]
-        row_at, change_at, steps_at = scratch.ctypes.data, change.ctypes.data, steps.ctypes.data
-        v_at = row_at + (2 + BLOCK) * line
+        row, change, steps, near = scratch[0], scratch[1], scratch[2 : 2 + BLOCK], scratch[2 + BLOCK : 2 + 2 * BLOCK]
+        row_at, change_at, steps_at, near_at = (
+            scratch.ctypes.data,
+            change.ctypes.data,
+            steps.ctypes.data,
+            near.ctypes.data,
+        )
+        v_at = row_at + (2 + 2 * BLOCK) * line
         gram_at, minus_at, slope_at = G.ctypes.data, minus.ctypes.data, slope.ctypes.data
         left_at, right_at = L.ctypes.data, R.ctypes.data
         active = allowed.copy()
@@ -100,13 +108,16 @@ def _sweeper(bits: int, width: int, visit: Callable[..., float]) -> Callable[...
             for start in range(0, a, BLOCK):
                 stop = min(start + BLOCK, a)
                 touched = False
+                for c in range(k):
+                    for j in range(start, stop):
+                        near[j - start, c] = slope[c, j]
                 for j in range(start, stop):
                     for e in range(width):
                         steps[j - start, e] = 0
                     if not allowed[j] or not (full or active[j]):
                         continue
                     visited += 1
-                    correct(bits, width, slope_at + j * line, left_at + j * line, a, v_at, m, row_at)
+                    correct(bits, width, near_at + (j - start) * line, left_at + j * m * line, v_at, m, row_at)
                     decrease = visit(row, change, W, K, j, l1, l2, nonnegative, k)
                     used = False
                     for c in range(k):
@@ -115,31 +126,17 @@ def _sweeper(bits: int, width: int, visit: Callable[..., float]) -> Callable[...
                     if decrease == 0:
                         continue
                     largest, touched = max(largest, decrease), True
-                    project(bits, width, change_at, right_at + j * line, a, v_at, m)
+                    for q in range(R.shape[1]):
+                        terms_at = right_at + (j * R.shape[1] + q) * k * line
+                        correct(bits, width, v_at + q * line, terms_at, change_at, k, v_at + q * line)
                     step_at = steps_at + (j - start) * line
-                    for c in range(k):
-                        axpy(bits, width, change_at, c, minus_at, step_at)
-                    # Rows of this block now; all others, and the block itself, from the product below.
-                    place = gram_at + (j * a + start) * size
-                    rank_one(bits, width, place, step_at, slope_at + start * line, stop - start)
+                    correct(bits, width, step_at, minus_at, change_at, k, step_at)
+                    # Rows of this block that come now; all others, and the block itself, from the product below.
+                    if j + 1 < stop:
+                        place = gram_at + (j * a + j + 1) * size
+                        rank_one(bits, width, place, step_at, near_at + (j + 1 - start) * line, stop - j - 1)
                 if touched:
-                    for e in range(stop - start):
-                        for c in range(width):
-                            steps[e, c] = -steps[e, c]
-                    i = 0
-                    while i < a:
-                        if i == start:
-                            i = stop
-                            continue
-                        end = start if i < start else a
-                        if i + 8 <= end:
-                            place = gram_at + (i * a + start) * size
-                            update_tile(bits, width, 8, place, a, steps_at, stop - start, slope_at + i * line)
-                            i += 8
-                        else:
-                            place = gram_at + (i * a + start) * size
-                            update_tile(bits, width, 1, place, a, steps_at, stop - start, slope_at + i * line)
-                            i += 1
+                    outer(gram_at + start * a * size, a, steps_at, width, k, a, slope_at, a, stop - start)
             first = max(first, largest)
             if largest <= tol * tol * first:
                 if full:
@@ -154,17 +151,17 @@ def _sweeper(bits: int, width: int, visit: Callable[..., float]) -> Callable[...
 
 @cache
 def row_blocks(bits: int, width: int) -> Callable[..., None]:
-    """K (a, width, width) = diagonal[j]·S − Σᵣ L[r, j]ᵀ R[r, j] for L, R (m, a, width)."""
+    """K (a, width, width) = diagonal[j]·S − Σᵣ L[j, r]ᵀ R[j, r] for L, R (a, m, width)."""
 
     def fill(diagonal: Any, S: Any, L: Any, R: Any, K: Any, k: int) -> None:
-        a, m = L.shape[1], L.shape[0]
+        a, m = L.shape[0], L.shape[1]
         line = bits // 8 * width
         for j in range(a):
             for c in range(k):
                 for e in range(width):
                     K[j, c, e] = diagonal[j] * S[c, e]
             for r in range(m):
-                place = (r * a + j) * line
+                place = (j * m + r) * line
                 for c in range(k):
                     axpy(bits, width, L.ctypes.data + place + c * (bits // 8), 0, R.ctypes.data + place,
                          K.ctypes.data + (j * width + c) * line)  # fmt: skip

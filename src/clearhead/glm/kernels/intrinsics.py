@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from clearhead.glm.kernels.ir import I64, Lanes, counted_loop
 
-__all__ = ["against_tile", "axpy", "correct", "project", "rank_one", "softmax_block", "times_tile", "update_tile"]
+__all__ = ["axpy", "correct", "dot_tile", "outer_tile", "rank_one", "softmax_block"]
 
 tile: Any = intrinsic(prefer_literal=True)  # what it decorates is called without the typing context
 
@@ -33,58 +33,66 @@ def _emit(literals: tuple[Any, ...], count: int, generate: Callable[..., None]) 
 
 
 @tile  # type: ignore[untyped-decorator]
-def times_tile(_context: Any, bits: Any, width: Any, rows: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> Any:
-    """z[r, :] = Σⱼ x[r, j]·w[j, :] for ``rows`` rows at once."""
+def dot_tile(
+    _context: Any, bits: Any, width: Any, rows: Any, outputs: Any,
+    x: Any, stride: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
+) -> Any:  # fmt: skip
+    """z[r·step + c] += Σⱼ x[r·stride + j]·w[c·line + j] over n vectors of ``width`` j's, n ≥ 1."""
 
-    def generate(lanes: Lanes, rows: int, builder: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> None:
-        _row_sums(lanes, builder, [lanes.zero] * rows, x, stride, w, p, z)
+    def generate(
+        lanes: Lanes, rows: int, outputs: int, builder: Any,
+        x: Any, stride: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
+    ) -> None:  # fmt: skip
+        places = [lanes.vectors(builder, x, builder.mul(stride, I64(r))) for r in range(rows)]
+        weights = [lanes.vectors(builder, w, builder.mul(line, I64(c))) for c in range(outputs)]
+        out = lanes.scalars(builder, z)
 
-    return _emit((bits, width, rows), 5, generate)
+        def body(j: Any, sums: list[Any]) -> list[Any]:
+            held = [lanes.load(builder, weight, j) for weight in weights]
+            following = []
+            for r, place in enumerate(places):
+                entry = lanes.load(builder, place, j)
+                following += [lanes.fma(builder, entry, held[c], sums[r * outputs + c]) for c in range(outputs)]
+            return following
 
+        for index, total in enumerate(counted_loop(builder, n, [lanes.zero] * (rows * outputs), body)):
+            r, c = divmod(index, outputs)
+            place = builder.gep(out, [builder.add(builder.mul(step, I64(r)), I64(c))])
+            builder.store(builder.fadd(builder.load(place), lanes.sum(builder, total)), place)
 
-def _row_sums(lanes: Lanes, builder: Any, start: list[Any], x: Any, stride: Any, w: Any, p: Any, z: Any) -> None:
-    source, weights, out = lanes.scalars(builder, x), lanes.pointer(builder, w), lanes.pointer(builder, z)
-    places = [builder.gep(source, [builder.mul(stride, I64(r))]) for r in range(len(start))]
-
-    def body(j: Any, sums: list[Any]) -> list[Any]:
-        row = lanes.load(builder, weights, j)
-        entries = [lanes.splat(builder, builder.load(builder.gep(s, [j]))) for s in places]
-        return [lanes.fma(builder, e, row, a) for e, a in zip(entries, sums, strict=True)]
-
-    for r, total in enumerate(counted_loop(builder, p, start, body)):
-        lanes.store(builder, total, out, I64(r))
-
-
-@tile  # type: ignore[untyped-decorator]
-def update_tile(_context: Any, bits: Any, width: Any, rows: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> Any:
-    """z[r, :] += Σⱼ x[r, j]·w[j, :] for ``rows`` rows at once, j < p with p ≥ 1."""
-
-    def generate(lanes: Lanes, rows: int, builder: Any, x: Any, stride: Any, w: Any, p: Any, z: Any) -> None:
-        out = lanes.pointer(builder, z)
-        start = [lanes.load(builder, out, I64(r)) for r in range(rows)]
-        _row_sums(lanes, builder, start, x, stride, w, p, z)
-
-    return _emit((bits, width, rows), 5, generate)
+    return _emit((bits, width, rows, outputs), 7, generate)
 
 
 @tile  # type: ignore[untyped-decorator]
-def against_tile(_context: Any, bits: Any, width: Any, cols: Any, x: Any, stride: Any, t: Any, n: Any, g: Any) -> Any:
-    """g[c, :] += Σᵢ x[i, c]·t[i, :] for ``cols`` columns at once."""
+def outer_tile(
+    _context: Any, bits: Any, width: Any, vectors: Any, outputs: Any,
+    x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any,
+) -> Any:  # fmt: skip
+    """g[c·step + j] += Σᵢ x[i·stride + j]·t[i·line + c] for n ≥ 1 rows i and ``vectors`` vectors of ``width`` j's."""
 
-    def generate(lanes: Lanes, cols: int, builder: Any, x: Any, stride: Any, t: Any, n: Any, g: Any) -> None:
-        source, rows, out = lanes.scalars(builder, x), lanes.pointer(builder, t), lanes.pointer(builder, g)
-        start = [lanes.load(builder, out, I64(c)) for c in range(cols)]
+    def generate(
+        lanes: Lanes, vectors: int, outputs: int, builder: Any,
+        x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any,
+    ) -> None:  # fmt: skip
+        source, factors = lanes.scalars(builder, x), lanes.scalars(builder, t)
+        sums = [lanes.vectors(builder, g, builder.mul(step, I64(c))) for c in range(outputs)]
+        start = [lanes.load(builder, sums[c], I64(v)) for v in range(vectors) for c in range(outputs)]
 
-        def body(i: Any, sums: list[Any]) -> list[Any]:
-            row = lanes.load(builder, rows, i)
-            place = builder.gep(source, [builder.mul(i, stride)])
-            entries = [lanes.splat(builder, builder.load(builder.gep(place, [I64(c)]))) for c in range(cols)]
-            return [lanes.fma(builder, e, row, a) for e, a in zip(entries, sums, strict=True)]
+        def body(i: Any, carried: list[Any]) -> list[Any]:
+            place = builder.bitcast(builder.gep(source, [builder.mul(i, stride)]), lanes.vector.as_pointer())
+            at = builder.gep(factors, [builder.mul(i, line)])
+            held = [lanes.splat(builder, builder.load(builder.gep(at, [I64(c)]))) for c in range(outputs)]
+            following = []
+            for v in range(vectors):
+                entry = lanes.load(builder, place, I64(v))
+                following += [lanes.fma(builder, entry, held[c], carried[v * outputs + c]) for c in range(outputs)]
+            return following
 
-        for c, total in enumerate(counted_loop(builder, n, start, body)):
-            lanes.store(builder, total, out, I64(c))
+        for index, total in enumerate(counted_loop(builder, n, start, body)):
+            v, c = divmod(index, outputs)
+            lanes.store(builder, total, sums[c], I64(v))
 
-    return _emit((bits, width, cols), 5, generate)
+    return _emit((bits, width, vectors, outputs), 7, generate)
 
 
 @tile  # type: ignore[untyped-decorator]
@@ -133,15 +141,15 @@ def softmax_block(
 
 @tile  # type: ignore[untyped-decorator]
 def rank_one(_context: Any, bits: Any, width: Any, g: Any, step: Any, out: Any, n: Any) -> Any:
-    """out[i, :] −= g[i]·step for n rows."""
+    """out[i, :] += g[i]·step for n rows."""
 
     def generate(lanes: Lanes, builder: Any, g: Any, step: Any, out: Any, n: Any) -> None:
-        minus = builder.fneg(lanes.load(builder, lanes.pointer(builder, step), I64(0)))
+        moved = lanes.load(builder, lanes.pointer(builder, step), I64(0))
         factors, rows = lanes.scalars(builder, g), lanes.pointer(builder, out)
 
         def body(i: Any, _none: list[Any]) -> list[Any]:
             factor = lanes.splat(builder, builder.load(builder.gep(factors, [i])))
-            lanes.store(builder, lanes.fma(builder, factor, minus, lanes.load(builder, rows, i)), rows, i)
+            lanes.store(builder, lanes.fma(builder, factor, moved, lanes.load(builder, rows, i)), rows, i)
             return []
 
         counted_loop(builder, n, [], body)
@@ -150,37 +158,18 @@ def rank_one(_context: Any, bits: Any, width: Any, g: Any, step: Any, out: Any, 
 
 
 @tile  # type: ignore[untyped-decorator]
-def correct(_context: Any, bits: Any, width: Any, base: Any, left: Any, a: Any, v: Any, m: Any, out: Any) -> Any:
-    """out = base + Σᵣ left[r·a, :]·v[r] over m ≥ 1 terms that are ``a`` rows apart."""
+def correct(_context: Any, bits: Any, width: Any, base: Any, left: Any, v: Any, m: Any, out: Any) -> Any:
+    """out = base + Σᵣ left[r, :]·v[r] over m ≥ 1 terms."""
 
-    def generate(lanes: Lanes, builder: Any, base: Any, left: Any, a: Any, v: Any, m: Any, out: Any) -> None:
+    def generate(lanes: Lanes, builder: Any, base: Any, left: Any, v: Any, m: Any, out: Any) -> None:
         terms, factors = lanes.pointer(builder, left), lanes.scalars(builder, v)
 
         def body(r: Any, sums: list[Any]) -> list[Any]:
             factor = lanes.splat(builder, builder.load(builder.gep(factors, [r])))
-            return [lanes.fma(builder, factor, lanes.load(builder, terms, builder.mul(r, a)), sums[0])]
+            return [lanes.fma(builder, factor, lanes.load(builder, terms, r), sums[0])]
 
         start = lanes.load(builder, lanes.pointer(builder, base), I64(0))
         lanes.store(builder, counted_loop(builder, m, [start], body)[0], lanes.pointer(builder, out), I64(0))
-
-    return _emit((bits, width), 6, generate)
-
-
-@tile  # type: ignore[untyped-decorator]
-def project(_context: Any, bits: Any, width: Any, change: Any, right: Any, a: Any, v: Any, m: Any) -> Any:
-    """v[r] += ⟨right[r·a, :], change⟩ for m ≥ 1 terms that are ``a`` rows apart."""
-
-    def generate(lanes: Lanes, builder: Any, change: Any, right: Any, a: Any, v: Any, m: Any) -> None:
-        moved = lanes.load(builder, lanes.pointer(builder, change), I64(0))
-        terms, out = lanes.pointer(builder, right), lanes.scalars(builder, v)
-
-        def body(r: Any, _none: list[Any]) -> list[Any]:
-            total = lanes.sum(builder, builder.fmul(moved, lanes.load(builder, terms, builder.mul(r, a))))
-            place = builder.gep(out, [r])
-            builder.store(builder.fadd(builder.load(place), total), place)
-            return []
-
-        counted_loop(builder, m, [], body)
 
     return _emit((bits, width), 5, generate)
 

@@ -69,9 +69,8 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     width, bits = model.S.shape[0], 8 * start.element_size()
     blocks = torch.zeros(a, width, width, dtype=start.dtype)
     diagonal = model.gram.diagonal().contiguous()
-    row_blocks(bits, width)(
-        diagonal.numpy(), model.S.numpy(), model.left.numpy(), model.right.numpy(), blocks.numpy(), k
-    )
+    left, right = (t.transpose(0, 1).contiguous().numpy() for t in (model.left, model.right))
+    row_blocks(bits, width)(diagonal.numpy(), model.S.numpy(), left, right, blocks.numpy(), k)
     curvature = blocks.diagonal(dim1=1, dim2=2)
     curvature.copy_(torch.maximum(curvature, 1e-3 * diagonal[:, None] * model.S.diagonal()))
     if penalty.grouped:
@@ -80,16 +79,19 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     finite = torch.isfinite(factors)
     level = lambda_ * torch.where(finite, factors, torch.zeros_like(factors))
     W = pad(start, (0, width - k)).contiguous() if width > k else start.clone()
+    m = model.right.shape[0]
+    groups = -(-m // width)
+    terms = pad(model.right[:, :, :k], (0, 0, 0, 0, 0, groups * width - m)).view(groups, width, a, k)
     kernel = (row_descent if penalty.grouped else entry_descent)(bits, width)
-    scratch = np.zeros((2 + BLOCK + -(-model.left.shape[0] // width), width), W.numpy().dtype)
+    scratch = np.zeros((2 + 2 * BLOCK + groups, width), W.numpy().dtype)
     kernel(
         model.gram.numpy(),
         (-model.S).numpy(),
-        pad(model.slope, (0, width - k)).clone().numpy(),
+        model.slope.T.clone(memory_format=torch.contiguous_format).numpy(),
         W.numpy(),
         blocks.numpy(),
-        model.left.numpy(),
-        model.right.numpy(),
+        left,
+        terms.permute(2, 0, 3, 1).contiguous().numpy(),
         (level * penalty.l1_ratio).numpy(),
         (level * (1 - penalty.l1_ratio)).numpy(),
         (finite & (diagonal > 0)).numpy(),

@@ -20,6 +20,7 @@ from clearhead.glm.solvers.secant import SecantMemory
 
 __all__ = ["ProxNewton"]
 
+ALMOST = 0.75  # the share of all features from which the working set is all of them, whose Gram matrix needs no copy
 MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
 
 
@@ -86,9 +87,9 @@ class ProxNewton(Solver):
         return pad(values.to(self.problem.dtype), (0, extra, 0, extra)).contiguous()
 
     def _effort(self) -> Effort:
-        """Inner sweeps worth about as much time as the outer products, more of them the longer a λ takes."""
+        """Inner sweeps worth about half the time of the outer products, more of them the longer a λ takes."""
         a = len(self.features)
-        sweeps = max(self.problem.design.work / (2 * a**2), 4000 / a, 10) * 1.2**self.steps
+        sweeps = max(self.problem.design.work / (4 * a**2), 2000 / a, 5) * 1.2**self.steps
         self.steps += 1
         return Effort(int(min(sweeps, 300)), 0.01)
 
@@ -99,8 +100,11 @@ class ProxNewton(Solver):
         near = self.penalty.excess(point.slope, MARGIN * self.lambda_)[0] if not len(self.features) else None
         wanted = inside | ((self.penalty.violation(W, point.slope, self.lambda_) if near is None else near) > 0).any(1)
         wanted[self.features] = True
-        if int(wanted.sum()) == len(self.features):
+        count = int(wanted.sum())
+        if count == len(self.features):
             return
+        if count > ALMOST * len(wanted) and len(self.known) == len(wanted):
+            wanted[:] = True
         self._learn_gram(wanted.nonzero().flatten())
 
     def _learn_gram(self, features: Tensor) -> None:
@@ -119,8 +123,9 @@ class ProxNewton(Solver):
             stored[old:, :old] = columns[:old].T
             position[new] = torch.arange(old, len(known), device=known.device)
             self.known, self.stored = known, stored
-        self.features = features
-        self.gram = self.stored[position[features]][:, position[features]]
+        self.features, place = features, position[features]
+        complete = torch.equal(place, torch.arange(len(self.known), device=place.device))
+        self.gram = self.stored if complete else self.stored[place[:, None], place]
         self.memory.forget_gram()
 
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:

@@ -21,22 +21,24 @@ class SecantMemory:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.steps: list[Tensor] = []
-        self.changes: list[Tensor] = []
+        self.steps: Tensor | None = None  # (pairs, p, width), oldest first
+        self.changes: Tensor | None = None
         self._through_gram: list[Tensor] = []  # G·s of each step, valid for one working set
 
     def __len__(self) -> int:
-        return len(self.steps)
+        return 0 if self.steps is None else len(self.steps)
 
     def add(self, step: Tensor, change: Tensor) -> None:
         """Learn one pair (p, width); pairs without positive curvature are left out."""
         curvature = float((step * change).sum())
         if curvature <= FLATTEST * float(step.norm()) * float(change.norm()):
             return
-        self.steps.append(step)
-        self.changes.append(change)
-        if len(self.steps) > self.size:
-            del self.steps[0], self.changes[0], self._through_gram[:1]
+        if len(self) == self.size:
+            del self._through_gram[:1]
+        self.steps, self.changes = self._with(self.steps, step), self._with(self.changes, change)
+
+    def _with(self, pairs: Tensor | None, new: Tensor) -> Tensor:
+        return new[None] if pairs is None else torch.cat([pairs[max(0, len(pairs) - self.size + 1) :], new[None]])
 
     def forget_gram(self) -> None:
         """The working set has changed."""
@@ -47,11 +49,12 @@ class SecantMemory:
 
         ``gram`` (a, a) is their Gram matrix and S the mean curvature, (width, width) or its diagonal.
         """
-        if not self.steps:
+        if self.steps is None or self.changes is None:
             empty = torch.zeros(1, len(features), S.shape[-1], dtype=gram.dtype, device=gram.device)
             return empty, empty.clone()
-        steps = torch.stack(self.steps)[:, features]
-        changes = torch.stack(self.changes)[:, features]
+        steps, changes = self.steps, self.changes
+        if len(features) < steps.shape[1] or bool((features[1:] < features[:-1]).any()):
+            steps, changes = steps[:, features], changes[:, features]
         for s in steps[len(self._through_gram) :]:
             self._through_gram.append(gram @ s)
         modelled = through(torch.stack(self._through_gram), S)

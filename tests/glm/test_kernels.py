@@ -1,0 +1,53 @@
+"""The compiled products for every remainder of rows, features and outputs; the softmax pass at extreme logits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from clearhead.glm import Binomial, Multinomial
+from clearhead.glm.kernels.products import against, times
+from clearhead.glm.kernels.softmax import softmax_pass
+from clearhead.glm.losses import Loss
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("p", [1, 7, 8, 33, 77])
+@pytest.mark.parametrize(("k", "width"), [(1, 8), (2, 8), (3, 8), (8, 8), (10, 16), (16, 16)])
+def test_products_for_every_remainder(dtype: torch.dtype, p: int, k: int, width: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    Z = torch.randn(70, p, generator=generator, dtype=dtype)
+    W = torch.randn(p, k, generator=generator, dtype=dtype)
+    out = torch.zeros(70, width, dtype=dtype)
+    times(Z, W, out)
+    torch.testing.assert_close(out[:, :k], Z @ W, rtol=1e-5, atol=1e-5)
+    assert not out[:, k:].any()
+    torch.testing.assert_close(against(Z, out, k), (Z.T @ out[:, :k]).double(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [3, 10])
+def test_probabilities_are_nil_or_normal_numbers(dtype: torch.dtype, k: int) -> None:
+    """Whatever the logits: with subnormal numbers a pass takes forty times as long on some processors."""
+    width, tiny = 8 if k <= 8 else 16, torch.finfo(dtype).tiny
+    Z = torch.zeros(80, width, dtype=dtype)
+    Z[:, :k] = -torch.logspace(-2, 3.2, 80 * k, dtype=torch.float64).view(80, k).to(dtype)
+    Y = torch.zeros_like(Z)
+    Y[:, 0] = 1
+    theta, weight = torch.empty_like(Z), torch.full((80,), 0.5, dtype=dtype)
+    passed = softmax_pass(Z, torch.zeros(k, dtype=torch.float64), Y, weight, k, theta)
+    q = Z[:, :k].double().softmax(1)
+    torch.testing.assert_close((Y - theta)[:, :k].double(), q, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(passed.outer, 0.5 * q.T @ q, rtol=1e-5, atol=1e-6)
+    for made in (theta, passed.outer.to(dtype), passed.probability.to(dtype)):
+        assert not ((made != 0) & (made.abs() < tiny)).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("loss", [Multinomial(), Binomial()])
+def test_so_are_those_of_many_outputs(loss: Loss, dtype: torch.dtype) -> None:
+    Z = -torch.logspace(-2, 3.2, 80 * 40, dtype=torch.float64).view(80, 40).to(dtype)
+    theta = loss.residual(Z, torch.zeros_like(Z))
+    squares = loss.mean_curvature(Z, torch.zeros_like(Z), torch.ones(80, 1, dtype=dtype))
+    for made in (theta, squares):
+        assert not ((made != 0) & (made.abs() < torch.finfo(dtype).tiny)).any()
