@@ -79,7 +79,7 @@ def certified(
 
 def works(row: Row, quick: bool) -> list[str]:
     """Who takes part in a row: clearhead at its tolerances, then the peers."""
-    tols = row.tols[:1] if quick and row.quick == "ours" else row.tols
+    tols = row.tols[:1] if quick else row.tols
     return [f"clearhead:{tol:g}" for tol in tols] + list(row.peers if not quick or row.quick == "everyone" else ())
 
 

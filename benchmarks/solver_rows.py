@@ -30,7 +30,7 @@ LINEAR = ("glmnet", "adelie", "skglm", "cyanure", "sklearn")
 
 @dataclass(frozen=True)
 class Row:
-    """One problem; the short benchmark has it solved by everyone, by clearhead alone at the first tolerance, or not."""
+    """One problem; the short benchmark has it solved at the first tolerance by everyone, by clearhead alone, or not."""
 
     data: Callable[[], tuple[Tensor, Tensor]]
     loss: Loss
