@@ -52,7 +52,7 @@ class Work:
     shard_rows: int
     skip_unreadable: bool
     options: ExtractOptions
-    forward: Callable[[Any], tuple[Tensor, Tensor | None]]
+    forward: Callable[[Any], Passed]
     alignment: Alignment = field(init=False)
 
     def __post_init__(self) -> None:
