@@ -68,7 +68,7 @@ def clocked_descent(part: Part) -> None:
             visited = inner(*arguments)
             part.seconds += time.perf_counter() - began
             part.calls += 1
-            (k, a), m = arguments[2].shape, arguments[5].shape[1]
+            (k, a), m = arguments[2].shape, arguments[8].shape[1]
             part.operations += 2.0 * visited * k * (a + descent.BLOCK / 2 + 2 * m + 2 * k)
             return visited
 

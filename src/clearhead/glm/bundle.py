@@ -30,8 +30,8 @@ class DualBundle:
         self._slopes: list[Tensor] = []
 
     def add(self, smooth: float, slope: Tensor) -> None:
-        """Keep one point: its value, and its slope (p, k) in float64."""
-        if math.isfinite(smooth):
+        """Keep one point: its value, and its slope (p, k) in float64, unless it was the last one."""
+        if math.isfinite(smooth) and not (self._slopes and smooth == self._smooth[-1] and slope is self._slopes[-1]):
             self._smooth = [*self._smooth, smooth][-self.size :]
             self._slopes = [*self._slopes, slope][-self.size :]
 

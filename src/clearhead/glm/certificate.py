@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from clearhead.glm.bundle import DualBundle
+from clearhead.glm.fit import Fit
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.row_arrays import Logits
 
-__all__ = ["Point", "certify"]
+__all__ = ["Point", "certify", "recertify"]
 
 FAR = 5.0
 
@@ -24,21 +24,18 @@ FAR = 5.0
 class Point:
     """Weights with everything that was computed to certify them.
 
-    ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` without intercept and ``theta`` the
-    residual −∂ℓ/∂z, both (n, width) padded where held; ``slope`` (p, k) = −∂loss/∂W and ``curvature`` of the loss,
-    (k, k) or its diagonal, float64; ``objective`` F and ``loss``, its smooth part; ``dual``, a lower bound of the
-    optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual point that gives it; ``kkt``, the largest violation of
-    optimality.
+    ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` without intercept, (n, width) padded
+    where held; ``fit``, the loss there with its residual and curvature; ``slope`` (p, k) = −∂loss/∂W, float64;
+    ``objective`` F; ``dual``, a lower bound of the optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual point that
+    gives it; ``kkt``, the largest violation of optimality. Only the last four depend on λ.
     """
 
     coef: Tensor
     intercept: Tensor
     logits: Logits
-    theta: Any
+    fit: Fit
     slope: Tensor
-    curvature: Tensor
     objective: float
-    loss: float
     dual: float
     dual_slope: Tensor
     kkt: float
@@ -65,14 +62,29 @@ def certify(
     """
     intercept, fit = problem.solve_intercept(logits, start)
     slope = problem.slope(fit.theta)
+    return _judged(problem, penalty, lambda_, coef, intercept, logits, fit, slope, enough, bundle)
+
+
+def recertify(
+    problem: Problem, penalty: Penalty, lambda_: float, point: Point, enough: float, bundle: DualBundle | None
+) -> Point:
+    """The same weights certified at another λ, without touching the rows. Its logits carry the rounding of the steps
+    that made them."""
+    fixed = (point.coef, point.intercept, point.logits, point.fit, point.slope)
+    return _judged(problem, penalty, lambda_, *fixed, enough, bundle)
+
+
+def _judged(
+    problem: Problem, penalty: Penalty, lambda_: float, coef: Tensor, intercept: Tensor, logits: Logits, fit: Fit,
+    slope: Tensor, enough: float, bundle: DualBundle | None,
+) -> Point:  # fmt: skip
     W = coef.double()
     objective = fit.loss + penalty.value(W, lambda_)
     kkt = float(penalty.violation(W, slope, lambda_).max())
     if problem.intercept:
         kkt = max(kkt, float(fit.theta_mean.abs().max()))
-    bound = _Bound(problem, penalty, lambda_, objective, fit.loss, fit.theta, fit.theta_mean, slope, W, bundle)
-    dual, dual_slope = bound.best(objective - enough)
-    return Point(coef, intercept, logits, fit.theta, slope, fit.curvature, objective, fit.loss, dual, dual_slope, kkt)
+    dual, dual_slope = _Bound(problem, penalty, lambda_, objective, fit, slope, W, bundle).best(objective - enough)
+    return Point(coef, intercept, logits, fit, slope, objective, dual, dual_slope, kkt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +100,7 @@ class _Bound:
     penalty: Penalty
     lambda_: float
     objective: float
-    loss: float
-    theta: Any
-    theta_mean: Tensor
+    fit: Fit
     slope: Tensor
     coef: Tensor
     bundle: DualBundle | None
@@ -102,13 +112,13 @@ class _Bound:
             return -math.inf, self.slope
         mix, share = 0.0, self.problem.target_mean
         if self.problem.intercept:
-            mix, share = self.problem.loss.balance(self.theta_mean, self.problem.target_mean)
+            mix, share = self.problem.loss.balance(self.fit.theta_mean, self.problem.target_mean)
         slope = self.slope
         if mix > 0:
             cross, mean = self.problem.moments
             slope = (1 - mix) * slope + mix * (cross - mean * share)
         fitted = float((self.slope * self.coef).sum())
-        smooth = (1 - mix) * (self.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
+        smooth = (1 - mix) * (self.fit.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
         at_one = smooth - penalty.conjugate(slope, lambda_)
         if self.bundle is not None:
             self.bundle.add(smooth, slope)
@@ -140,7 +150,7 @@ class _Bound:
         return value - float(fitted - share @ offset)
 
     def _smooth(self, tau: float, mix: float, share: Tensor) -> float:
-        value = self.problem.dual(self.theta, tau, mix, share)
+        value = self.problem.dual(self.fit.theta, tau, mix, share)
         return -math.inf if math.isnan(value) else value
 
     def _scale(self, slope: Tensor, fitted: float, bend: float) -> float:

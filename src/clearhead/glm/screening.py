@@ -33,6 +33,7 @@ class Screened(Solver):
 
     name: ClassVar[str] = "screened"
     takes_guess: ClassVar[bool] = False
+    moves_logits: ClassVar[bool] = False
 
     def __init__(self, problem: Problem, penalty: Penalty, seed: int, limits: Limits) -> None:
         super().__init__(problem, penalty, seed)

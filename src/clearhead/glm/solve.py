@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.glm.certificate import Point, certify
+from clearhead.glm.certificate import Point, certify, recertify
 from clearhead.glm.kernels.threads import threads_for_rows
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import Penalty
@@ -65,15 +65,8 @@ def _solve(
 ) -> Solution:
     began, reads = time.monotonic(), problem.design.reads
     solver.start(lambda_)
-    coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
     enough = limits.tol * problem.null[1]
-    point = certify(problem, penalty, lambda_, coef, problem.logits(coef), intercept, enough, solver.bundle)
-    dual = point.dual
-    if guess is not None and point.objective - dual > enough:
-        solver.observe(point)
-        other = certify(problem, penalty, lambda_, guess, problem.logits(guess), point.intercept, enough, solver.bundle)
-        if other.finite and other.objective - other.dual < point.objective - point.dual:
-            point, dual = other, max(dual, other.dual)
+    point, dual = _begin(problem, penalty, lambda_, solver, start, guess, enough)
     best, status, iteration = point, None, 0
     watch = _Watch(problem)
     while (status := _outcome(problem, best, dual, limits, iteration, watch)) is None:
@@ -88,10 +81,49 @@ def _solve(
         dual = max(dual, point.dual)
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
-    info = {"loss": best.loss, "seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
+    solver.reached = best
+    info = {"loss": best.fit.loss, "seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
     info["rows"] = problem.design.total
     info |= {f"{name}_stop_epoch": float(epoch) for name, epoch in solver.stopped.items()}
     return _solution(problem, best, dual, lambda_, status, iteration, info)
+
+
+def _begin(
+    problem: Problem,
+    penalty: Penalty,
+    lambda_: float,
+    solver: Solver,
+    start: tuple[Tensor, Tensor],
+    guess: Tensor | None,
+    enough: float,
+) -> tuple[Point, float]:
+    """Where to step from, and the best dual bound so far.
+
+    The weights that the last λ ended with need no read to be certified at this one; where steps set out from them,
+    their logits are made anew, lest rounding gathers along the path.
+    """
+    coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
+
+    def fresh(weights: Tensor, b: Tensor) -> Point:
+        return certify(problem, penalty, lambda_, weights, problem.logits(weights), b, enough, solver.bundle)
+
+    last = solver.reached
+    known = last is not None and torch.equal(last.coef, coef)
+    if last is not None and known:
+        point = recertify(problem, penalty, lambda_, last, enough, solver.bundle)
+    else:
+        point = fresh(coef, intercept)
+    dual = point.dual
+    if point.objective - dual <= enough:
+        return point, dual
+    if guess is not None:
+        solver.observe(point)
+        other = fresh(guess, point.intercept)
+        if other.finite and other.objective - other.dual < point.objective - dual:
+            return other, max(dual, other.dual)
+    if known and solver.moves_logits:
+        point = fresh(coef, point.intercept)
+    return point, max(dual, point.dual)
 
 
 def _outcome(

@@ -11,12 +11,13 @@ from functools import cache
 from typing import Any
 
 from clearhead.glm.kernels.compiled import compiled
-from clearhead.glm.kernels.intrinsics import axpy, correct, rank_one
+from clearhead.glm.kernels.intrinsics import axpy, correct, rank_one, visit_entries
 from clearhead.glm.kernels.products import outer_rows
 
 __all__ = ["entry_descent", "row_blocks", "row_descent"]
 
 BLOCK = 32
+AHEAD = 64  # columns of the Gram matrix brought near while as many are worked on
 
 
 @cache
@@ -24,87 +25,80 @@ def entry_descent(bits: int, width: int) -> Callable[..., int]:
     """The kernel for penalties on entries, for rows padded to ``width`` outputs.
 
     Arguments: G (a, a); minus = −S (width, width); slope (k, a), −gradient of the model, kept up to date;
-    W (a, width); K (a, width, width), the model's Hessian block of each row; L (a, m, width) and R (a, m / width, k,
-    width) with m rounded up, the correction −Σᵣ Lᵣ⟨Rᵣ, Δ⟩; l1, l2 (a,); allowed (a,); ``scratch`` of zeros:
-    2 + 2·BLOCK rows of ``width``, then m numbers;
-    nonnegative; k; largest number of sweeps; tolerance relative to the first sweep. Returns the rows visited.
+    W (a, width); K (a, width, width), the strict upper triangle of the model's Hessian block of each row, with its
+    ``diagonal`` and ``inverse`` = 1/(diagonal + ridge), both (a, width) and the latter zero beyond k; ``bounds`` (a, 2)
+    of the pull within which a weight is zero; L (a, m, width) and R (a, groups, k', width), the correction
+    −Σᵣ Lᵣ⟨Rᵣ, Δ⟩ with m and k' rounded up to multiples of 4 and m ≤ groups·width; allowed (a,); ``scratch`` of zeros:
+    3 + 2·BLOCK + groups rows of ``width``; k; largest number of sweeps; tolerance relative to the first sweep. Returns
+    the rows visited.
     """
+    size, line = bits // 8, bits // 8 * width
 
-    def visit(row: Any, change: Any, W: Any, K: Any, j: int, l1: Any, l2: Any, nonnegative: bool, k: int) -> float:
-        """Minimise over the entries of row j one after the other; the largest decrease of the model, 0 if none."""
-        line = bits // 8 * width
-        block_at = K.ctypes.data + j * width * line
-        largest = 0.0
-        for c in range(k):
-            h = K[j, c, c]
-            pull = h * W[j, c] + row[c]
-            new = W[j, c] * 0
-            if pull > l1[j]:
-                new = (pull - l1[j]) / (h + l2[j])
-            elif pull < -l1[j] and not nonnegative:
-                new = (pull + l1[j]) / (h + l2[j])
-            d = new - W[j, c]
-            change[c] = d
-            if d != 0:
-                largest = max(largest, h * d * d)
-                W[j, c] = new
-                axpy(bits, width, change.ctypes.data, c, block_at, row.ctypes.data)
-        return largest
+    def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, I: Any, bounds: Any, j: int, k: int) -> int:
+        found: int = visit_entries(
+            bits, width, row.ctypes.data, K.ctypes.data + j * width * line, H.ctypes.data + j * line,
+            I.ctypes.data + j * line, bounds.ctypes.data + 2 * j * size, W.ctypes.data + j * line,
+            change.ctypes.data, peak.ctypes.data, k,
+        )  # fmt: skip
+        return found
 
     return _sweeper(bits, width, compiled(visit))
 
 
 @cache
 def row_descent(bits: int, width: int) -> Callable[..., int]:
-    """The kernel for penalties on rows: the same arguments; each row uses the scalar bound ``K[j, 0, 0]``."""
+    """The kernel for penalties on rows: the same arguments; each row uses the scalar bound ``diagonal[j, 0]``."""
 
-    def visit(row: Any, change: Any, W: Any, K: Any, j: int, l1: Any, l2: Any, nonnegative: bool, k: int) -> float:
-        h = K[j, 0, 0]
+    def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, I: Any, bounds: Any, j: int, k: int) -> int:
+        h = H[j, 0]
         norm = 0.0
         for c in range(k):
             row[c] += h * W[j, c]
-            if nonnegative and row[c] < 0:
+            if bounds[j, 0] < -bounds[j, 1] and row[c] < 0:  # only positive weights are allowed
                 row[c] = 0
             norm += row[c] * row[c]
         norm = norm**0.5
         shrink = row[0] * 0
-        if norm > l1[j]:
-            shrink += (1.0 - l1[j] / norm) / (h + l2[j])
-        largest = 0.0
+        if norm > bounds[j, 1]:
+            shrink += (1.0 - bounds[j, 1] / norm) * I[j, 0]
+        changed, used = 0, 0
         for c in range(k):
             new = row[c] * shrink
             change[c] = new - W[j, c]
-            largest = max(largest, h * change[c] * change[c])
+            peak[c] = max(peak[c], h * change[c] * change[c])
             W[j, c] = new
-        return largest
+            changed |= change[c] != 0
+            used |= new != 0
+        return changed + 2 * used
 
     return _sweeper(bits, width, compiled(visit))
 
 
-def _sweeper(bits: int, width: int, visit: Callable[..., float]) -> Callable[..., int]:
+def _sweeper(bits: int, width: int, visit: Callable[..., int]) -> Callable[..., int]:
     """Cyclic sweeps over rows that ``visit`` minimises one by one."""
     outer = outer_rows(bits)
 
     def descend(
-        G: Any, minus: Any, slope: Any, W: Any, K: Any, L: Any, R: Any, l1: Any, l2: Any, allowed: Any, scratch: Any,
-        nonnegative: bool, k: int, sweeps: int, tol: float,
+        G: Any, minus: Any, slope: Any, W: Any, K: Any, H: Any, I: Any, bounds: Any, L: Any, R: Any, allowed: Any,
+        scratch: Any, k: int, sweeps: int, tol: float,
     ) -> int:  # fmt: skip
-        a, m = W.shape[0], L.shape[1]
+        (a, m), padded = L.shape[:2], R.shape[2]
         size, line = bits // 8, bits // 8 * width
-        row, change, steps, near = scratch[0], scratch[1], scratch[2 : 2 + BLOCK], scratch[2 + BLOCK : 2 + 2 * BLOCK]
+        row, change, peak = scratch[0], scratch[1], scratch[2]
+        steps, near = scratch[3 : 3 + BLOCK], scratch[3 + BLOCK : 3 + 2 * BLOCK]
         row_at, change_at, steps_at, near_at = (
-            scratch.ctypes.data,
+            row.ctypes.data,
             change.ctypes.data,
             steps.ctypes.data,
             near.ctypes.data,
         )
-        v_at = row_at + (2 + 2 * BLOCK) * line
+        v_at = row_at + (3 + 2 * BLOCK) * line
         gram_at, minus_at, slope_at = G.ctypes.data, minus.ctypes.data, slope.ctypes.data
         left_at, right_at = L.ctypes.data, R.ctypes.data
         active = allowed.copy()
         full, visited, first = True, 0, 0.0
         for sweep in range(sweeps):
-            largest = 0.0
+            peak[:] = 0
             for start in range(0, a, BLOCK):
                 stop = min(start + BLOCK, a)
                 touched = False
@@ -112,31 +106,28 @@ def _sweeper(bits: int, width: int, visit: Callable[..., float]) -> Callable[...
                     for j in range(start, stop):
                         near[j - start, c] = slope[c, j]
                 for j in range(start, stop):
-                    for e in range(width):
-                        steps[j - start, e] = 0
+                    steps[j - start, :] = 0
                     if not allowed[j] or not (full or active[j]):
                         continue
                     visited += 1
                     correct(bits, width, near_at + (j - start) * line, left_at + j * m * line, v_at, m, row_at)
-                    decrease = visit(row, change, W, K, j, l1, l2, nonnegative, k)
-                    used = False
-                    for c in range(k):
-                        used = used or W[j, c] != 0
-                    active[j] = used
-                    if decrease == 0:
+                    found = visit(row, change, peak, W, K, H, I, bounds, j, k)
+                    active[j] = found >= 2
+                    if found % 2 == 0:
                         continue
-                    largest, touched = max(largest, decrease), True
+                    touched = True
                     for q in range(R.shape[1]):
-                        terms_at = right_at + (j * R.shape[1] + q) * k * line
-                        correct(bits, width, v_at + q * line, terms_at, change_at, k, v_at + q * line)
+                        terms_at = right_at + (j * R.shape[1] + q) * padded * line
+                        correct(bits, width, v_at + q * line, terms_at, change_at, padded, v_at + q * line)
                     step_at = steps_at + (j - start) * line
-                    correct(bits, width, step_at, minus_at, change_at, k, step_at)
+                    correct(bits, width, step_at, minus_at, change_at, padded, step_at)
                     # Rows of this block that come now; all others, and the block itself, from the product below.
                     if j + 1 < stop:
                         place = gram_at + (j * a + j + 1) * size
                         rank_one(bits, width, place, step_at, near_at + (j + 1 - start) * line, stop - j - 1)
                 if touched:
-                    outer(gram_at + start * a * size, a, steps_at, width, k, a, slope_at, a, stop - start)
+                    outer(gram_at + start * a * size, a, steps_at, width, k, a, slope_at, a, stop - start, AHEAD)
+            largest = peak.max()
             first = max(first, largest)
             if largest <= tol * tol * first:
                 if full:

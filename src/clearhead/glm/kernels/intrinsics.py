@@ -13,21 +13,21 @@ from numba.extending import intrinsic
 
 from clearhead.glm.kernels.ir import I64, Lanes, counted_loop
 
-__all__ = ["axpy", "correct", "dot_tile", "outer_tile", "rank_one", "softmax_block"]
+__all__ = ["axpy", "correct", "dot_tile", "outer_tile", "rank_one", "softmax_block", "visit_entries"]
 
 tile: Any = intrinsic(prefer_literal=True)  # what it decorates is called without the typing context
 
 
-def _emit(literals: tuple[Any, ...], count: int, generate: Callable[..., None]) -> Any:
+def _emit(literals: tuple[Any, ...], count: int, generate: Callable[..., Any], result: Any = types.void) -> Any:
     """Signature and code generator of an intrinsic with compile-time ``literals`` and ``count`` addresses or counts."""
     if not all(isinstance(v, types.IntegerLiteral) for v in literals):
         raise RequireLiteralValue("bits, width and tile size must be literals")
     values = [v.literal_value for v in literals]
-    signature = types.void(*literals, *[types.intp] * count)
+    signature = result(*literals, *[types.intp] * count)
 
     def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        generate(Lanes(values[0], values[1]), *values[2:], builder, *arguments[len(literals) :])
-        return context.get_dummy_value()
+        made = generate(Lanes(values[0], values[1]), *values[2:], builder, *arguments[len(literals) :])
+        return context.get_dummy_value() if made is None else made
 
     return signature, codegen
 
@@ -37,13 +37,16 @@ def dot_tile(
     _context: Any, bits: Any, width: Any, rows: Any, outputs: Any,
     x: Any, stride: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
 ) -> Any:  # fmt: skip
-    """z[r·step + c] += Σⱼ x[r·stride + j]·w[c·line + j] over n vectors of ``width`` j's, n ≥ 1."""
+    """z[r·step + c] += Σⱼ x[r·stride + j]·w[c·line + j] over n vectors of ``width`` j's, n ≥ 1.
+
+    The rows that follow are brought near meanwhile."""
 
     def generate(
         lanes: Lanes, rows: int, outputs: int, builder: Any,
         x: Any, stride: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
     ) -> None:  # fmt: skip
         places = [lanes.vectors(builder, x, builder.mul(stride, I64(r))) for r in range(rows)]
+        ahead = [lanes.vectors(builder, x, builder.mul(stride, I64(rows + r))) for r in range(rows)]
         weights = [lanes.vectors(builder, w, builder.mul(line, I64(c))) for c in range(outputs)]
         out = lanes.scalars(builder, z)
 
@@ -51,6 +54,7 @@ def dot_tile(
             held = [lanes.load(builder, weight, j) for weight in weights]
             following = []
             for r, place in enumerate(places):
+                lanes.prefetch(builder, ahead[r], j)
                 entry = lanes.load(builder, place, j)
                 following += [lanes.fma(builder, entry, held[c], sums[r * outputs + c]) for c in range(outputs)]
             return following
@@ -66,24 +70,29 @@ def dot_tile(
 @tile  # type: ignore[untyped-decorator]
 def outer_tile(
     _context: Any, bits: Any, width: Any, vectors: Any, outputs: Any,
-    x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any,
+    x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
 ) -> Any:  # fmt: skip
-    """g[c·step + j] += Σᵢ x[i·stride + j]·t[i·line + c] for n ≥ 1 rows i and ``vectors`` vectors of ``width`` j's."""
+    """g[c·step + j] += Σᵢ x[i·stride + j]·t[i·line + c] for n ≥ 1 rows i and ``vectors`` vectors of ``width`` j's.
+
+    What lies ``ahead`` of the x in use is brought near meanwhile."""
 
     def generate(
         lanes: Lanes, vectors: int, outputs: int, builder: Any,
-        x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any,
+        x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
     ) -> None:  # fmt: skip
         source, factors = lanes.scalars(builder, x), lanes.scalars(builder, t)
         sums = [lanes.vectors(builder, g, builder.mul(step, I64(c))) for c in range(outputs)]
         start = [lanes.load(builder, sums[c], I64(v)) for v in range(vectors) for c in range(outputs)]
 
         def body(i: Any, carried: list[Any]) -> list[Any]:
-            place = builder.bitcast(builder.gep(source, [builder.mul(i, stride)]), lanes.vector.as_pointer())
+            row = builder.gep(source, [builder.mul(i, stride)])
+            place = builder.bitcast(row, lanes.vector.as_pointer())
+            far = builder.bitcast(builder.gep(row, [ahead]), lanes.vector.as_pointer())
             at = builder.gep(factors, [builder.mul(i, line)])
             held = [lanes.splat(builder, builder.load(builder.gep(at, [I64(c)]))) for c in range(outputs)]
             following = []
             for v in range(vectors):
+                lanes.prefetch(builder, far, I64(v))
                 entry = lanes.load(builder, place, I64(v))
                 following += [lanes.fma(builder, entry, held[c], carried[v * outputs + c]) for c in range(outputs)]
             return following
@@ -92,7 +101,7 @@ def outer_tile(
             v, c = divmod(index, outputs)
             lanes.store(builder, total, sums[c], I64(v))
 
-    return _emit((bits, width, vectors, outputs), 7, generate)
+    return _emit((bits, width, vectors, outputs), 8, generate)
 
 
 @tile  # type: ignore[untyped-decorator]
@@ -159,19 +168,81 @@ def rank_one(_context: Any, bits: Any, width: Any, g: Any, step: Any, out: Any, 
 
 @tile  # type: ignore[untyped-decorator]
 def correct(_context: Any, bits: Any, width: Any, base: Any, left: Any, v: Any, m: Any, out: Any) -> Any:
-    """out = base + Σᵣ left[r, :]·v[r] over m ≥ 1 terms."""
+    """out = base + Σᵣ left[r, :]·v[r] over m terms, m ≥ 4 and a multiple of 4: four sums hide each other's latency."""
 
     def generate(lanes: Lanes, builder: Any, base: Any, left: Any, v: Any, m: Any, out: Any) -> None:
         terms, factors = lanes.pointer(builder, left), lanes.scalars(builder, v)
 
-        def body(r: Any, sums: list[Any]) -> list[Any]:
-            factor = lanes.splat(builder, builder.load(builder.gep(factors, [r])))
-            return [lanes.fma(builder, factor, lanes.load(builder, terms, r), sums[0])]
+        def body(i: Any, sums: list[Any]) -> list[Any]:
+            following = []
+            for part, old in enumerate(sums):
+                r = builder.add(builder.mul(i, I64(4)), I64(part))
+                factor = lanes.splat(builder, builder.load(builder.gep(factors, [r])))
+                following.append(lanes.fma(builder, factor, lanes.load(builder, terms, r), old))
+            return following
 
-        start = lanes.load(builder, lanes.pointer(builder, base), I64(0))
-        lanes.store(builder, counted_loop(builder, m, [start], body)[0], lanes.pointer(builder, out), I64(0))
+        start = [lanes.load(builder, lanes.pointer(builder, base), I64(0)), lanes.zero, lanes.zero, lanes.zero]
+        a, b, c, d = counted_loop(builder, builder.sdiv(m, I64(4)), start, body)
+        total = builder.fadd(builder.fadd(a, b), builder.fadd(c, d))
+        lanes.store(builder, total, lanes.pointer(builder, out), I64(0))
 
     return _emit((bits, width), 5, generate)
+
+
+@tile  # type: ignore[untyped-decorator]
+def visit_entries(
+    _context: Any, bits: Any, width: Any,
+    row: Any, K: Any, diagonal: Any, inverse: Any, bounds: Any, weights: Any, change: Any, peak: Any, k: Any,
+) -> Any:  # fmt: skip
+    """Minimise a quadratic plus penalty over the first k of ``width`` entries of a row, one after the other.
+
+    ``row`` is the model's slope; the strict upper triangle of its Hessian in K (width, width), its ``diagonal``, and
+    ``inverse`` 1/(diagonal + ridge), zero beyond k; an entry is zero where its pull is within the two ``bounds``.
+    Updates ``weights``, writes the ``change`` and raises ``peak`` to diagonal·change². Returns 1 if anything changed,
+    plus 2 if any weight is not zero. No branch depends on the numbers.
+    """
+
+    def generate(
+        lanes: Lanes, builder: Any,
+        row: Any, K: Any, diagonal: Any, inverse: Any, bounds: Any, weights: Any, change: Any, peak: Any, k: Any,
+    ) -> Any:  # fmt: skip
+        def vector(address: Any) -> Any:
+            return lanes.load(builder, lanes.pointer(builder, address), I64(0))
+
+        limits, coupling = lanes.scalars(builder, bounds), lanes.pointer(builder, K)
+        low, high = (lanes.splat(builder, builder.load(builder.gep(limits, [I64(i)]))) for i in (0, 1))
+        W, h, scale = vector(weights), vector(diagonal), vector(inverse)
+        pull = lanes.fma(builder, h, W, vector(row))
+
+        def moved(pull: Any) -> Any:
+            """Every entry's change, were it the next; W = 0 inside the bounds stays exactly zero."""
+            beyond = builder.fsub(pull, lanes.larger(builder, low, lanes.smaller(builder, pull, high)))
+            return lanes.fma(builder, beyond, scale, builder.fneg(W))
+
+        done, ends = builder.append_basic_block("done"), []
+        for c in range(lanes.width - 1):
+            ends.append((pull, builder.block))
+            following = builder.append_basic_block("entry")
+            builder.cbranch(builder.icmp_signed("<", I64(c + 1), k), following, done)
+            builder.position_at_end(following)
+            step = builder.fneg(lanes.lane(builder, moved(pull), c))
+            pull = lanes.fma(builder, step, lanes.load(builder, coupling, I64(c)), pull)
+        ends.append((pull, builder.block))
+        builder.branch(done)
+        builder.position_at_end(done)
+        final = builder.phi(lanes.vector)
+        for value, block in ends:
+            final.add_incoming(value, block)
+        d = moved(final)
+        new = builder.fadd(W, d)
+        lanes.store(builder, new, lanes.pointer(builder, weights), I64(0))
+        lanes.store(builder, d, lanes.pointer(builder, change), I64(0))
+        highest = lanes.larger(builder, builder.fmul(h, builder.fmul(d, d)), vector(peak))
+        lanes.store(builder, highest, lanes.pointer(builder, peak), I64(0))
+        changed, used = (builder.zext(lanes.any_nonzero(builder, v), ir.IntType(64)) for v in (d, new))
+        return builder.add(changed, builder.mul(used, I64(2)))
+
+    return _emit((bits, width), 9, generate, types.int64)
 
 
 @tile  # type: ignore[untyped-decorator]

@@ -78,6 +78,14 @@ class Lanes:
     def store(self, builder: Any, value: Any, pointer: Any, index: Any) -> None:
         builder.store(value, builder.gep(pointer, [index]), align=self.bits // 8)
 
+    def prefetch(self, builder: Any, pointer: Any, index: Any) -> None:
+        """Bring a vector's cache line near; its address may lie beyond the array."""
+        place = builder.bitcast(builder.gep(pointer, [index]), ir.IntType(8).as_pointer())
+        name, arguments = "llvm.prefetch.p0i8", [place, I32(0), I32(2), I32(1)]  # to read, second level, data
+        if name not in builder.module.globals:
+            ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
+        builder.call(builder.module.globals[name], arguments)
+
     def splat(self, builder: Any, value: Any) -> Any:
         undefined = ir.Constant(self.vector, ir.Undefined)
         single = builder.insert_element(undefined, value, I32(0))
@@ -87,6 +95,22 @@ class Lanes:
     def fma(self, builder: Any, a: Any, b: Any, c: Any) -> Any:
         """a·b + c."""
         return self.call(builder, f"llvm.fma.{self.suffix}", self.vector, [a, b, c])
+
+    def larger(self, builder: Any, a: Any, b: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+    def smaller(self, builder: Any, a: Any, b: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+    def lane(self, builder: Any, v: Any, c: int) -> Any:
+        """Lane c in all lanes."""
+        mask = ir.Constant(ir.VectorType(I32, self.width), [c] * self.width)
+        return builder.shuffle_vector(v, ir.Constant(self.vector, ir.Undefined), mask)
+
+    def any_nonzero(self, builder: Any, v: Any) -> Any:
+        """Whether a lane differs from zero, as one bit."""
+        mask = builder.bitcast(builder.fcmp_unordered("!=", v, self.zero), ir.IntType(self.width))
+        return builder.icmp_unsigned("!=", mask, ir.Constant(ir.IntType(self.width), 0))
 
     def call(self, builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
         module = builder.module

@@ -1,7 +1,8 @@
-"""Z·W and Zᵀ·T for few outputs, in tiles of four by three vector registers whose lanes are features.
+"""Z·W and Zᵀ·T for few outputs, in tiles of four by three or five vector registers whose lanes are features.
 
-Lanes across features waste nothing on outputs that do not fill a register, and tiles of twelve sums fit the sixteen
-registers of AVX2: the two products run at the memory's speed.
+Lanes across features waste nothing on outputs that do not fill a register. Twelve sums fit the sixteen registers of
+AVX2, twenty the thirty-two of AVX-512. As the rows that come next are brought near meanwhile, the two products run at
+the memory's speed.
 """
 
 from __future__ import annotations
@@ -21,53 +22,54 @@ __all__ = ["WIDTHS", "against", "outer_rows", "times"]
 
 WIDTHS = (8, 16)
 CHUNK = 2048  # rows summed in the storage precision before float64 takes over
-BLOCK = 32  # rows of a column tile: they stay in cache while all columns pass
+BLOCK = 16  # rows of a column tile: they and the next as many stay in cache while all columns pass
+
+
+def _widest(bits: int) -> int:
+    """Outputs of the widest tile that leaves registers for what is multiplied."""
+    return 5 if native_lanes(bits) * bits == 512 else 3
+
+
+@cache
+def _times_strip(bits: int, rows: int, outputs: int) -> Callable[..., None]:
+    """z (rows, outputs) += x (rows, p)·w, a row of w for each output."""
+    size, lanes = bits // 8, native_lanes(bits)
+
+    def strip(x: int, stride: int, w: int, p: int, z: int, width: int) -> None:
+        whole = p // lanes
+        done = whole * lanes
+        if whole:
+            dot_tile(bits, lanes, rows, outputs, x, stride, w, p, whole, z, width)
+        if done < p:
+            dot_tile(bits, 1, rows, outputs, x + done * size, stride, w + done * size, p, p - done, z, width)
+
+    return compiled(strip)
 
 
 @cache
 def _times_rows(bits: int) -> Callable[..., None]:
-    size, lanes = bits // 8, native_lanes(bits)
-
-    def four(x: int, stride: int, w: int, k: int, p: int, z: int, width: int) -> None:
-        whole = p // lanes
-        left, done = p - whole * lanes, whole * lanes * size
-        c = 0
-        while c < k:
-            at, to = w + c * p * size, z + c * size
-            if c + 3 <= k:
-                if whole:
-                    dot_tile(bits, lanes, 4, 3, x, stride, at, p, whole, to, width)
-                if left:
-                    dot_tile(bits, 1, 4, 3, x + done, stride, at + done, p, left, to, width)
-                c += 3
-            else:
-                if whole:
-                    dot_tile(bits, lanes, 4, 1, x, stride, at, p, whole, to, width)
-                if left:
-                    dot_tile(bits, 1, 4, 1, x + done, stride, at + done, p, left, to, width)
-                c += 1
-
-    def one(x: int, stride: int, w: int, k: int, p: int, z: int, width: int) -> None:
-        whole = p // lanes
-        left, done = p - whole * lanes, whole * lanes * size
-        for c in range(k):
-            at, to = w + c * p * size, z + c * size
-            if whole:
-                dot_tile(bits, lanes, 1, 1, x, stride, at, p, whole, to, width)
-            if left:
-                dot_tile(bits, 1, 1, 1, x + done, stride, at + done, p, left, to, width)
-
-    four, one = compiled(four), compiled(one)
+    size, most = bits // 8, _widest(bits)
+    five, three, single, one = (_times_strip(bits, *tile) for tile in ((4, 5), (4, 3), (4, 1), (1, 1)))
 
     def rows(x: int, stride: int, w: int, k: int, p: int, z: int, width: int, n: int) -> None:
         i = 0
         while i < n:
-            if i + 4 <= n:
-                four(x + i * stride * size, stride, w, k, p, z + i * width * size, width)
-                i += 4
-            else:
-                one(x + i * stride * size, stride, w, k, p, z + i * width * size, width)
-                i += 1
+            at, c = x + i * stride * size, 0
+            while c < k:
+                weights, to = w + c * p * size, z + (i * width + c) * size
+                if i + 4 > n:
+                    one(at, stride, weights, p, to, width)
+                    c += 1
+                elif most == 5 and c + 5 <= k:
+                    five(at, stride, weights, p, to, width)
+                    c += 5
+                elif c + 3 <= k:
+                    three(at, stride, weights, p, to, width)
+                    c += 3
+                else:
+                    single(at, stride, weights, p, to, width)
+                    c += 1
+            i += 4 if i + 4 <= n else 1
 
     return compiled(rows)
 
@@ -75,30 +77,34 @@ def _times_rows(bits: int) -> Callable[..., None]:
 @cache
 def outer_rows(bits: int) -> Callable[..., None]:
     """g (k, ·) += Tᵀ·X: for addresses x of n rows ``stride`` apart, t of n rows ``line`` apart, and g whose k rows are
-    ``step`` apart, over p columns."""
-    size, lanes = bits // 8, native_lanes(bits)
+    ``step`` apart, over p columns. What lies ``ahead`` scalars beyond each x is brought near."""
+    size, lanes, most = bits // 8, native_lanes(bits), _widest(bits)
 
-    def rows(x: int, stride: int, t: int, line: int, k: int, p: int, g: int, step: int, n: int) -> None:
+    def rows(x: int, stride: int, t: int, line: int, k: int, p: int, g: int, step: int, n: int, ahead: int) -> None:
         j = 0
         while j < p:
             at, c = x + j * size, 0
             if j + 4 * lanes <= p:
                 while c < k:
-                    to = g + (c * step + j) * size
-                    if c + 3 <= k:
-                        outer_tile(bits, lanes, 4, 3, at, stride, t + c * size, line, n, to, step)
+                    to, factors = g + (c * step + j) * size, t + c * size
+                    if most == 5 and c + 5 <= k:
+                        outer_tile(bits, lanes, 4, 5, at, stride, factors, line, n, to, step, ahead)
+                        c += 5
+                    elif c + 3 <= k:
+                        outer_tile(bits, lanes, 4, 3, at, stride, factors, line, n, to, step, ahead)
                         c += 3
                     else:
-                        outer_tile(bits, lanes, 4, 1, at, stride, t + c * size, line, n, to, step)
+                        outer_tile(bits, lanes, 4, 1, at, stride, factors, line, n, to, step, ahead)
                         c += 1
                 j += 4 * lanes
             elif j + lanes <= p:
                 for c in range(k):
-                    outer_tile(bits, lanes, 1, 1, at, stride, t + c * size, line, n, g + (c * step + j) * size, step)
+                    to = g + (c * step + j) * size
+                    outer_tile(bits, lanes, 1, 1, at, stride, t + c * size, line, n, to, step, ahead)
                 j += lanes
             else:
                 for c in range(k):
-                    outer_tile(bits, 1, 1, 1, at, stride, t + c * size, line, n, g + (c * step + j) * size, step)
+                    outer_tile(bits, 1, 1, 1, at, stride, t + c * size, line, n, g + (c * step + j) * size, step, ahead)
                 j += 1
 
     return compiled(rows)
@@ -110,7 +116,8 @@ def _against_rows(bits: int) -> Callable[..., None]:
 
     def rows(x: int, stride: int, t: int, line: int, k: int, p: int, g: int, n: int) -> None:
         for start in range(0, n, BLOCK):
-            outer(x + start * stride * size, stride, t + start * line * size, line, k, p, g, p, min(BLOCK, n - start))
+            at, factors = x + start * stride * size, t + start * line * size
+            outer(at, stride, factors, line, k, p, g, p, min(BLOCK, n - start), BLOCK * stride)
 
     return compiled(rows)
 

@@ -22,6 +22,8 @@ class Solver(ABC):
 
     name: ClassVar[str]
     takes_guess: ClassVar[bool] = True  # whether a second starting point is worth its certificate
+    moves_logits: ClassVar[bool] = True  # whether steps add to a point's logits, so that their rounding gathers
+    reached: Point | None = None  # where the last solve ended
     stopped: Mapping[str, int] = {}  # rules of the solver's own that would have stopped it: name → epoch
 
     def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:

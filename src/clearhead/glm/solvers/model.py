@@ -69,34 +69,38 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     width, bits = model.S.shape[0], 8 * start.element_size()
     blocks = torch.zeros(a, width, width, dtype=start.dtype)
     diagonal = model.gram.diagonal().contiguous()
-    left, right = (t.transpose(0, 1).contiguous().numpy() for t in (model.left, model.right))
+    pairs = [pad(t, (0, 0, 0, 0, 0, -len(t) % 4)) for t in (model.left, model.right)]
+    left, right = (t.transpose(0, 1).contiguous().numpy() for t in pairs)
     row_blocks(bits, width)(diagonal.numpy(), model.S.numpy(), left, right, blocks.numpy(), k)
-    curvature = blocks.diagonal(dim1=1, dim2=2)
-    curvature.copy_(torch.maximum(curvature, 1e-3 * diagonal[:, None] * model.S.diagonal()))
+    curvature = blocks.diagonal(dim1=1, dim2=2).maximum(1e-3 * diagonal[:, None] * model.S.diagonal())
     if penalty.grouped:
-        blocks[:, 0, 0] = blocks.abs().sum(2).amax(1)
-    factors = penalty.weights(len(model.features), start, model.features)[:, 0]
+        curvature = blocks.abs().sum(2).amax(1, keepdim=True).maximum(curvature).expand(a, width)
+    factors = penalty.weights(len(model.features), start, model.features)[:, :1]
     finite = torch.isfinite(factors)
     level = lambda_ * torch.where(finite, factors, torch.zeros_like(factors))
+    bound = level * penalty.l1_ratio
+    low = torch.full_like(bound, -torch.inf) if penalty.nonnegative else -bound
+    inverse = 1 / (curvature + level * (1 - penalty.l1_ratio))
+    inverse[:, k:] = 0
     W = pad(start, (0, width - k)).contiguous() if width > k else start.clone()
-    m = model.right.shape[0]
-    groups = -(-m // width)
-    terms = pad(model.right[:, :, :k], (0, 0, 0, 0, 0, groups * width - m)).view(groups, width, a, k)
+    groups = -(-left.shape[1] // width)
+    terms = pad(model.right[:, :, :k], (0, -k % 4, 0, 0, 0, groups * width - len(model.right)))
+    terms = terms.view(groups, width, a, -1).permute(2, 0, 3, 1)
     kernel = (row_descent if penalty.grouped else entry_descent)(bits, width)
-    scratch = np.zeros((2 + 2 * BLOCK + groups, width), W.numpy().dtype)
+    scratch = np.zeros((3 + 2 * BLOCK + groups, width), W.numpy().dtype)
     kernel(
         model.gram.numpy(),
         (-model.S).numpy(),
         model.slope.T.clone(memory_format=torch.contiguous_format).numpy(),
         W.numpy(),
-        blocks.numpy(),
+        blocks.triu_(1).numpy(),
+        curvature.contiguous().numpy(),
+        inverse.contiguous().numpy(),
+        torch.cat([low, bound], 1).numpy(),
         left,
-        terms.permute(2, 0, 3, 1).contiguous().numpy(),
-        (level * penalty.l1_ratio).numpy(),
-        (level * (1 - penalty.l1_ratio)).numpy(),
-        (finite & (diagonal > 0)).numpy(),
+        terms.contiguous().numpy(),
+        (finite[:, 0] & (diagonal > 0)).numpy(),
         scratch,
-        penalty.nonnegative,
         k,
         effort.sweeps,
         effort.tol,

@@ -77,9 +77,9 @@ class Saga(Solver):
 
     def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         if self.table is None:
-            self.table = -point.theta.clone()
+            self.table = -point.fit.theta.clone()
             self.average = -point.slope.to(point.coef)
-            self.average_b = -self.problem.mean(point.theta)[: self.problem.n_outputs]
+            self.average_b = -self.problem.mean(point.fit.theta)[: self.problem.n_outputs]
         W, b = point.coef.clone(), point.intercept.clone()
         for _ in range(self.epochs_per_certificate):
             before, before_b = W, b
