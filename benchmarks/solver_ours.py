@@ -38,7 +38,12 @@ def warm(row: Row) -> None:
     X = torch.randn(max(500, 4 * k), 40, generator=generator)
     target = torch.arange(len(X)) % max(k, 2)
     fit_path(
-        X, target.double() if row.loss.name == "gaussian" else target, loss=row.loss, penalty=row.penalty, n_lambdas=3
+        X,
+        target.double() if row.loss.name == "gaussian" else target,
+        loss=row.loss,
+        penalty=row.penalty,
+        n_lambdas=3,
+        lambda_min_ratio=0.5,
     )
 
 

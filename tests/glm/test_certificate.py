@@ -75,5 +75,5 @@ def test_the_row_that_is_mixed_in_is_worth_what_its_sum_over_rows_says(name: str
     share = 0.7 * problem.target_mean + (0.1 if name == "multinomial" else 0.05)
     fit = problem.fit(problem.logits(torch.zeros(X.shape[1], problem.n_outputs).double()), problem.target_mean * 0)
     summed = problem.dual(fit.theta, 1.0, 1.0, share)  # mixed in whole, nothing of θ is left
-    bound = _Bound(problem, PENALTIES["elastic net"], 0.1, 0.0, 0.0, None, None, None, None, None)  # type: ignore[arg-type]
+    bound = _Bound(problem, PENALTIES["elastic net"], 0.1, 0.0, None, None, None, None)  # type: ignore[arg-type]
     assert bound._constant_row(share) == pytest.approx(summed, rel=1e-10)

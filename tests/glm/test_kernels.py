@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from clearhead.glm import Binomial, Multinomial
+from clearhead.glm.block import Block
 from clearhead.glm.kernels.products import against, times
 from clearhead.glm.kernels.softmax import softmax_pass
 from clearhead.glm.losses import Loss
@@ -23,6 +24,30 @@ def test_products_for_every_remainder(dtype: torch.dtype, p: int, k: int, width:
     torch.testing.assert_close(out[:, :k], Z @ W, rtol=1e-5, atol=1e-5)
     assert not out[:, k:].any()
     torch.testing.assert_close(against(Z, out, k), (Z.T @ out[:, :k]).double(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("stored", "dtype"),
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
+@pytest.mark.parametrize("p", [1, 16, 33, 77])
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_blocks_multiply_as_their_dense_form_does(stored: torch.dtype, dtype: torch.dtype, p: int, k: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    raw = (3 + torch.randn(70, p, generator=generator)).to(stored)[3:]
+    block = Block(raw, raw.to(dtype).mean(0), 1 / (0.5 + torch.rand(p, generator=generator, dtype=dtype)))
+    W = torch.randn(p, k, generator=generator, dtype=dtype)
+    found = block.times(W)
+    assert not found[:, k:].any()
+    torch.testing.assert_close(found[:, :k], block.dense() @ W, rtol=1e-5, atol=3e-5)
+    torch.testing.assert_close(block.against(found, k), (block.dense().T @ found[:, :k]).double(), rtol=1e-4, atol=1e-3)
+    some = torch.tensor([0, p - 1])
+    torch.testing.assert_close(block.columns(some).rows(slice(2, 9)).dense(), block.dense()[2:9, some])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -25,10 +25,13 @@ __all__ = [
     "numbers",
     "read_ahead",
     "taken",
+    "touched",
     "widened",
 ]
 
 BLOCK_ROWS = 8192
+BLOCK_BYTES = 16 << 20  # of a block that is read ahead: so large that what is done once a block does not count
+PAGE = 4096  # bytes
 _END = object()
 T = TypeVar("T")
 
@@ -141,6 +144,15 @@ def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
     finally:
         left.set()
         thread.join()
+
+
+def touched(rows: Rows) -> Iterator[tuple[slice, Tensor]]:
+    """Blocks of `BLOCK_BYTES`, in memory when they come: a number of every page of a memory map is looked at."""
+    p, itemsize = rows.shape[1], rows.dtype.itemsize
+    for span, block in rows.blocks(max(256, BLOCK_BYTES // (p * itemsize))):
+        if block.device.type == "cpu" and block.numel() and block.is_contiguous():
+            block.detach().view(-1).view(torch.uint8)[::PAGE].numpy().max()
+        yield span, block
 
 
 def as_tensor(X: Any) -> Tensor:

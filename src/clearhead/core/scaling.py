@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.core.rows import Rows
+from clearhead.core.rows import Rows, read_ahead, touched
 from clearhead.core.sparse import SparseRows
 
 __all__ = ["Standardizer"]
@@ -82,10 +82,11 @@ def _pass(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     total, mean, m2 = torch.zeros(()).double(), torch.zeros(p).double(), torch.zeros(p).double()
     # Half-precision numbers have so few digits that float32 sums of a small block lose nothing that matters.
     dtype = torch.float32 if rows.dtype.itemsize == 2 else torch.float64
-    for span, block in rows.blocks(max(64, _CACHED // p)):
-        x = block.detach().to("cpu", dtype)
-        w = torch.ones(len(x)).double() if weight is None else weight[span].to("cpu", torch.float64)
-        total, mean, m2 = _merge(total, mean, m2, *_moments(x, w))
+    for span, block in read_ahead(touched(rows)):
+        w = torch.ones(len(block)).double() if weight is None else weight[span].to("cpu", torch.float64)
+        rows_at_once = max(64, _CACHED // p)
+        for part, weights in zip(torch.split(block.detach(), rows_at_once), torch.split(w, rows_at_once), strict=True):
+            total, mean, m2 = _merge(total, mean, m2, *_moments(part.to("cpu", dtype), weights))
     return total, mean, m2
 
 

@@ -11,11 +11,13 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.glm import room
-from clearhead.glm.designs.dense import product, transposed_product
+from clearhead.glm.block import Block
 from clearhead.glm.fit import Fit, evaluate
+from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
 from clearhead.glm.row_arrays import RowArrays
 from clearhead.glm.targets import Labels
 
@@ -79,7 +81,7 @@ class Blockwise(RowArrays):
             k = self.targets.shape[1]
             sums = self._sums(k)
             for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
-                sums += transposed_product(Z, fit.theta * self.weight[span, None].to(fit.theta), k)
+                sums += Z.against(fit.theta * self.weight[span, None].to(fit.theta), k)
             self._slope = theta, distributed.all_reduce(sums) / self.design.total
         return self._slope[1].clone()
 
@@ -91,12 +93,14 @@ class Blockwise(RowArrays):
         k = self.targets.shape[1]
         sums = self._sums(k + 1)
         for span, Z in self._blocks():
-            weighted = Z * self.design.weight[span, None]
+            weight = self.design.weight[span, None]
+            if k < VECTOR_OUTPUTS or not isinstance(self.targets, Labels):
+                columns = torch.cat([self._targets(span)[:, :k] * weight, weight], 1)
+                sums += Z.against(pad(columns, (0, padded_width(k + 1, weight.device) - k - 1)), k + 1)
+                continue
+            weighted = Z.dense() * weight
             sums[:, k] += weighted.sum(0, dtype=torch.float64)
-            if isinstance(self.targets, Labels):
-                sums.T.index_add_(0, self.targets.labels[span], weighted.double())
-            else:
-                sums[:, :k] += transposed_product(weighted, self._targets(span), k)
+            sums.T.index_add_(0, self.targets.labels[span], weighted.double())
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]
 
@@ -108,7 +112,7 @@ class Blockwise(RowArrays):
             total += self._dual_sum(tau * point, Y, span)
         return total
 
-    def _passes(self, W: Tensor, b: Tensor, rows: bool = False) -> Iterator[tuple[slice, Tensor, Fit]]:
+    def _passes(self, W: Tensor, b: Tensor, rows: bool = False) -> Iterator[tuple[slice, Block, Fit]]:
         """(row range, block of Z, fit of these rows). Features without weights are left out of the product, and of the
         block unless its ``rows`` are asked for whole; where there are no weights at all, nothing else is read."""
         used = (W != 0).any(1).nonzero().flatten()
@@ -116,9 +120,9 @@ class Blockwise(RowArrays):
         V = W if columns is None else W[columns]
         blocks = self._blocks(None if rows else columns) if rows or len(used) else self._spans()
         for span, *block in blocks:
-            Z = block[0] if block else W.new_empty(0)
+            Z = block[0] if block else Block(W.new_empty(0))
             if len(used):
-                logits = product(Z[:, columns] if rows and columns is not None else Z, V)
+                logits = (Z.columns(columns) if rows and columns is not None else Z).times(V)
             else:
                 logits = W.new_zeros(span.stop - span.start, self.width)
             if self.offset is not None:
@@ -150,8 +154,8 @@ class Blockwise(RowArrays):
         for start in range(0, n, self._rows):
             yield (slice(start, min(start + self._rows, n)),)
 
-    def _blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
+    def _blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         for span, Z in self.design.blocks(columns):
             for start in range(0, len(Z), self._rows):
-                part = Z[start : start + self._rows]
+                part = Z.rows(slice(start, start + self._rows))
                 yield slice(span.start + start, span.start + start + len(part)), part

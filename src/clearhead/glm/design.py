@@ -11,22 +11,9 @@ from torch import Tensor
 
 from clearhead.core import distributed
 from clearhead.core.rows import BLOCK_ROWS
+from clearhead.glm.block import Block
 
-__all__ = ["VECTOR_OUTPUTS", "Design", "compute_dtype", "padded_width"]
-
-VECTOR_OUTPUTS = 16
-
-
-def compute_dtype(stored: torch.dtype) -> torch.dtype:
-    """float64 data is solved in float64; everything else in float32."""
-    return torch.float64 if stored is torch.float64 else torch.float32
-
-
-def padded_width(outputs: int, device: torch.device) -> int:
-    """Columns that arrays of ``outputs`` columns are stored with: whole vector registers where the kernels apply."""
-    if device.type != "cpu" or outputs == 1 or outputs > VECTOR_OUTPUTS:
-        return outputs
-    return 8 if outputs <= 8 else 16
+__all__ = ["Design"]
 
 
 class Design(ABC):
@@ -95,14 +82,13 @@ class Design(ABC):
     def narrowed(self, features: Tensor) -> Design:
         """The same rows with these features alone, in the fastest form that fits the memory allowed."""
 
-    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
-        """(row range, block of Z, or of these columns of it) in order: one pass. A block is valid until the next one
-        is asked for."""
+    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
+        """(row range, block of Z, or of these columns of it) in order: one pass."""
         self.reads += 1
         for start in range(0, self.shape[0], BLOCK_ROWS):
             span = slice(start, min(start + BLOCK_ROWS, self.shape[0]))
             Z = self.rows(torch.arange(span.start, span.stop, device=self.device))
-            yield span, Z if columns is None else Z[:, columns]
+            yield span, Block(Z if columns is None else Z[:, columns])
 
     def remember(self, T: Tensor, answer: Tensor) -> None:
         """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""

@@ -14,8 +14,9 @@ from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.core.memory import available_memory
-from clearhead.glm.design import Design, padded_width
+from clearhead.glm.design import Design
 from clearhead.glm.kernels.threads import all_threads, threads_for_rows
+from clearhead.glm.products import padded_width
 
 __all__ = ["Lockstep", "SharedDesign", "at_once"]
 

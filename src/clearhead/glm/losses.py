@@ -90,7 +90,7 @@ class Multinomial(Loss):
         return targets.simplex(y, n, self.n_classes)
 
     def rows(self, Z: Tensor, Y: Tensor) -> Tensor:
-        return Z.logsumexp(1) - (Y * Z).sum(1)
+        return -(Y * Z.log_softmax(1)).sum(1)  # lse(z) − y·z would lose to cancellation what a line search looks for
 
     def residual(self, Z: Tensor, Y: Tensor) -> Tensor:
         return Y - _normal(Z.softmax(1))
@@ -134,7 +134,8 @@ class Binomial(Loss):
         return targets.binary(y, n)
 
     def rows(self, Z: Tensor, Y: Tensor) -> Tensor:
-        return (torch.nn.functional.softplus(Z) - Y * Z).sum(1)
+        # softplus(z) − y·z without cancellation where y is 0 or 1, nor a subnormal number
+        return (Z.relu() - Y * Z + Z.abs().clamp(max=80.0).neg().exp().log1p()).sum(1)
 
     def residual(self, Z: Tensor, Y: Tensor) -> Tensor:
         return Y - _normal(Z.sigmoid())

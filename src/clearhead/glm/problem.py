@@ -16,12 +16,13 @@ from clearhead.core.errors import DataError
 from clearhead.core.rows import Rows, as_rows, check_finite
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.blockwise import Blockwise
-from clearhead.glm.design import Design, padded_width
+from clearhead.glm.design import Design
 from clearhead.glm.designs import build_design
 from clearhead.glm.fit import Fit
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
+from clearhead.glm.products import padded_width
 from clearhead.glm.room import Room
 from clearhead.glm.row_arrays import Logits, RowArrays, Whole
 from clearhead.glm.row_weights import row_weights
@@ -170,7 +171,7 @@ class Problem:
         if not self.arrays.held:  # another step would be a pass over the rows that wins rounding
             enough = enough.maximum(10 * eps * self.target_mean.abs())
         for _ in range(limit):
-            if bool((fit.theta_mean.abs() <= enough).all()):
+            if not math.isfinite(fit.loss) or bool((fit.theta_mean.abs() <= enough).all()):
                 break
             trial, following = self._descend(logits, b, self._newton(fit).to(b), fit)
             if following is None:

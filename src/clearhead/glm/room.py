@@ -10,7 +10,7 @@ from clearhead.core import distributed
 from clearhead.core.memory import available_memory
 from clearhead.core.rows import Rows
 from clearhead.core.sparse import SparseRows
-from clearhead.glm.design import compute_dtype, padded_width
+from clearhead.glm.products import compute_dtype, padded_width
 
 __all__ = [
     "BLOCK_BYTES",

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from clearhead.glm.design import Design, padded_width
+from clearhead.glm.design import Design
 from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
+from clearhead.glm.products import padded_width
 from clearhead.glm.targets import Labels
 
 __all__ = ["Logits", "RowArrays", "Whole"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from clearhead.glm.design import padded_width
+from clearhead.glm.products import padded_width
 from clearhead.glm.room import MEMORY, WHOLE_GRAM
 from clearhead.glm.solvers.model import model_width
 from clearhead.runs.roofline import Roofline
@@ -12,9 +12,9 @@ from clearhead.runs.workload import STORED, Job, steps_at, working_share
 
 __all__ = ["Costs"]
 
-SOFTMAX = 3.6  # passes over the logits a certificate: the intercept's Newton steps and the line search
+SOFTMAX = 2.6  # passes over the logits a certificate: the intercept's Newton steps and the line search
 SWEEPS = 35  # of an inner solve, on average, as far as its budget allows them
-PASSES = 2.5  # of all rows from where they are stored, a λ: 1 to 4 were measured
+PASSES = 1.5  # of all rows from where they are stored, a λ: 1 to 2 were measured
 
 
 class Costs:
@@ -47,7 +47,7 @@ class Costs:
         passes = 3.0
         for index in range(1, job.lambdas):
             steps, a = steps_at(job, index), max(1.0, working_share(job, index) * job.p)
-            certificates = steps + (2 if index > 1 else 1)
+            certificates = steps + 1  # the first one is of weights extrapolated to this λ
             share = 1.0 if self.dense else min(2 * a / job.p, 1.0)
             cells = certificates * self.cells * share
             seconds["products"] += cells * (self.forward * self.times + self.against)
@@ -82,6 +82,6 @@ class Costs:
         return self.job.rows * self.job.p * STORED[self.job.stored] / self.roofline.disk
 
     def _pass(self) -> float:
-        """A thread reads and standardises while the block before is multiplied, by all threads there are."""
-        widen, threads = self.cells / self.roofline.widen, 1 if self.roofline.gpu else self.roofline.threads
-        return max(self._disk(), widen, widen / threads + self.cells * self.against)
+        """A thread reads while the block before is standardised and multiplied; on a GPU, one after the other."""
+        widen, against = self.cells / self.roofline.widen, self.cells * self.against
+        return max(self._disk(), widen + against if self.roofline.gpu else max(widen, against))

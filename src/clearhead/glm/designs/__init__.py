@@ -9,10 +9,11 @@ from clearhead.core import distributed
 from clearhead.core.rows import Rows
 from clearhead.core.scaling import Standardizer
 from clearhead.core.sparse import SparseRows
-from clearhead.glm.design import Design, compute_dtype
+from clearhead.glm.design import Design
 from clearhead.glm.designs.dense import DenseDesign
 from clearhead.glm.designs.sparse import SparseDesign
 from clearhead.glm.designs.streamed import StreamedDesign
+from clearhead.glm.products import compute_dtype
 
 __all__ = ["DenseDesign", "SparseDesign", "StreamedDesign", "build_design"]
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
 from clearhead.core import distributed
 from clearhead.core.rows import BLOCK_ROWS, Rows
 from clearhead.core.scaling import Standardizer
-from clearhead.glm.design import VECTOR_OUTPUTS, Design, compute_dtype, padded_width
+from clearhead.glm.block import Block
+from clearhead.glm.design import Design
 from clearhead.glm.kernels.threads import all_threads
+from clearhead.glm.products import compute_dtype, product, transposed_product
 
-__all__ = ["DenseDesign", "product", "transposed_product"]
+__all__ = ["DenseDesign"]
 
 
 SQUARED_ROWS = 4096
@@ -58,11 +59,11 @@ class DenseDesign(Design):
         sums = transposed_product(self.Z, self._weighted(T), outputs)
         return distributed.all_reduce(sums) / self.total
 
-    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
+    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         self.reads += 1
         for start in range(0, len(self.Z), BLOCK_ROWS):
             Z = self.Z[start : start + BLOCK_ROWS]
-            yield slice(start, start + len(Z)), Z if columns is None else Z[:, columns]
+            yield slice(start, start + len(Z)), Block(Z if columns is None else Z[:, columns])
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:
         self.reads += 1
@@ -94,29 +95,3 @@ class DenseDesign(Design):
     def _columns(self, features: Tensor) -> Tensor:
         whole = len(features) == self.Z.shape[1] and bool((features[1:] > features[:-1]).all())
         return self.Z if whole else self.Z[:, features]
-
-
-def product(Z: Tensor, W: Tensor) -> Tensor:
-    """(n, width) = Z (n, p)·W (p, k), padded with zeros."""
-    width = padded_width(W.shape[1], Z.device)
-    if width == 1:
-        return (Z @ W[:, 0])[:, None]
-    if width > VECTOR_OUTPUTS or Z.device.type != "cpu":
-        # The transposed contiguous operand lets the BLAS run two to three times faster at small k.
-        return linear(Z, W.T.contiguous())
-    from clearhead.glm.kernels.products import times
-
-    out = torch.zeros(len(Z), width, dtype=Z.dtype)
-    times(Z, W, out)
-    return out
-
-
-def transposed_product(Z: Tensor, T: Tensor, outputs: int) -> Tensor:
-    """(p, outputs) float64 = Zᵀ·T for padded T (n, width) whose first ``outputs`` columns count."""
-    if T.shape[1] == 1:
-        return (T[:, 0] @ Z)[:, None].double()
-    if T.shape[1] > VECTOR_OUTPUTS or Z.device.type != "cpu":
-        return (T[:, :outputs].T @ Z).T.double().contiguous()
-    from clearhead.glm.kernels.products import against
-
-    return against(Z, T.contiguous(), outputs)

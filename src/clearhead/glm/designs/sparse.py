@@ -12,7 +12,8 @@ from torch.nn.functional import pad
 from clearhead.core import distributed
 from clearhead.core.scaling import Standardizer
 from clearhead.core.sparse import SparseRows
-from clearhead.glm.design import Design, compute_dtype, padded_width
+from clearhead.glm.design import Design
+from clearhead.glm.products import compute_dtype, padded_width
 
 __all__ = ["SparseDesign"]
 

@@ -9,19 +9,20 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.core.rows import Rows, TensorRows, read_ahead
+from clearhead.core.rows import Rows, TensorRows, read_ahead, touched
 from clearhead.core.scaling import Standardizer
-from clearhead.glm.design import Design, compute_dtype, padded_width
-from clearhead.glm.designs.dense import DenseDesign, product, transposed_product
+from clearhead.glm.block import Block
+from clearhead.glm.design import Design
+from clearhead.glm.designs.dense import DenseDesign
+from clearhead.glm.products import compute_dtype, padded_width
 
 __all__ = ["StreamedDesign"]
 
-BLOCK_BYTES = 4 << 20  # of a standardised block: it stays in cache between its standardisation and its product
 AHEAD = 2
 
 
 class StreamedDesign(Design):
-    """Blocks of rows are read and standardised by a thread while the block before is multiplied.
+    """Blocks of rows are read by a thread while the block before is standardised and multiplied at once.
 
     Features that `narrowed` has kept in memory serve every product with weights on them alone, and a residual that is
     the last one up to rounding gets the last answer: what is left to read is one pass a certificate.
@@ -54,18 +55,17 @@ class StreamedDesign(Design):
 
     @property
     def work(self) -> float:
-        # A pass converts and standardises what it reads: about as much again as the product for eight outputs.
-        return 8 * super().work
+        return 2 * super().work  # what is read is converted and standardised
 
-    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
-        """Standardised blocks, read ahead; of ``columns`` from memory, where all of them are kept there."""
+    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
+        """Blocks, read ahead; of ``columns`` from memory, where all of them are kept there."""
         if columns is not None and self.kept is not None:
             place = torch.full((self.shape[1],), -1, dtype=torch.int64, device=self.device)
             place[self.kept[0]] = torch.arange(len(self.kept[0]), device=self.device)
             if bool((place[columns] >= 0).all()):
                 return self.kept[1].blocks(place[columns])
         self.reads += 1
-        return read_ahead(self._standardised(columns), AHEAD)
+        return self._read(columns)
 
     def times(self, W: Tensor) -> Tensor:
         W = W.to(self.device, self.dtype)
@@ -74,17 +74,17 @@ class StreamedDesign(Design):
             return self.kept[1].times(W[self.kept[0]])
         out = torch.zeros(self.shape[0], padded_width(W.shape[1], self.device), dtype=self.dtype, device=self.device)
         if bool(used.any()):
-            for span, Z in self.blocks():
-                out[span] = product(Z, W)
+            for span, block in self.blocks():
+                out[span] = block.times(W)
         return out
 
     def against(self, T: Tensor, outputs: int) -> Tensor:
         if self._last is not None and self._repeated(T):
             return self._last[1][:, :outputs].clone()
         sums = torch.zeros(self.shape[1], outputs, dtype=torch.float64, device=self.device)
-        for span, Z in self.blocks():
+        for span, block in self.blocks():
             part = T[span] if self.uniform else T[span] * self.weight[span, None]
-            sums += transposed_product(Z, part, outputs)
+            sums += block.against(part, outputs)
         answer = distributed.all_reduce(sums) / self.total
         self.remember(T, answer)
         return answer.clone()
@@ -94,21 +94,22 @@ class StreamedDesign(Design):
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:
         sums = torch.zeros(len(left), len(right), dtype=torch.float64, device=self.device)
-        for span, Z in self.blocks():
-            A = Z[:, left]
-            sums += (A if self.uniform else A * self.weight[span, None]).T @ (A if right is left else Z[:, right])
+        for span, block in self.blocks():
+            A = block.columns(left).dense()
+            B = A if right is left else block.columns(right).dense()
+            sums += (A if self.uniform else A * self.weight[span, None]).T @ B
         return (distributed.all_reduce(sums) / self.total).to(self.dtype)
 
     def rows(self, index: Tensor) -> Tensor:
         return self.scaler.transform(self.source.take(index).to(self.device))
 
     def row_norms(self) -> Tensor:
-        return torch.cat([Z.square().sum(1) for _, Z in self.blocks()])
+        return torch.cat([block.dense().square().sum(1) for _, block in self.blocks()])
 
     def mean_squares(self) -> Tensor:
         sums = torch.zeros(self.shape[1], dtype=torch.float64, device=self.device)
-        for span, Z in self.blocks():
-            sums += self.weight[span].double() @ Z.double().square()
+        for span, block in self.blocks():
+            sums += self.weight[span].double() @ block.dense().double().square()
         return distributed.all_reduce(sums) / self.total
 
     def reweighted(self, weight: Tensor) -> StreamedDesign:
@@ -132,35 +133,33 @@ class StreamedDesign(Design):
             )
         if distributed.smallest(self.spare - size * self.dtype.itemsize) >= 0:
             kept = torch.empty(self.shape[0], len(features), dtype=self.dtype, device=self.device)
-            for span, Z in self.blocks(features):
-                kept[span] = Z
+            for span, block in self.blocks(features):
+                kept[span] = block.dense()
             design = DenseDesign(kept, self.weight, self.total)
         else:
             self.reads += 1
             stored = torch.empty(self.shape[0], len(features), dtype=self.source.dtype, device=self.device)
-            for span, block in self.source.blocks(self._block_rows()):
-                stored[span] = block[:, features.cpu()].to(self.device)
+            for span, block in self._read(features):
+                stored[span] = block.raw
             design = StreamedDesign(TensorRows(stored), scaler, self.weight, self.total, self.device, 0)
         self.kept = (features, design)
         return design
 
-    def _block_rows(self) -> int:
-        return max(256, BLOCK_BYTES // (self.shape[1] * self.dtype.itemsize))
-
-    def _standardised(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
+    def _read(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         mean, inverse = (t.to(self.device, self.dtype) for t in (self.scaler.mean, self.scaler.inverse_scale))
         listed = None if columns is None else columns.cpu()
         if columns is not None:
             mean, inverse = mean[columns], inverse[columns]
-        rows = min(self._block_rows(), self.shape[0])
-        # One block more than are ready: the one that is being multiplied, and one that is being written.
-        ring = [torch.empty(rows, len(mean), dtype=self.dtype, device=self.device) for _ in range(AHEAD + 2)]
-        for number, (span, block) in enumerate(self.source.blocks(rows)):
-            Z = ring[number % len(ring)][: len(block)]
-            block = block if listed is None else block[:, listed]
-            if self.device.type == "cuda" and block.device.type == "cpu":
-                block = block.pin_memory().to(self.device, non_blocking=True)
-            yield span, Z.copy_(block).sub_(mean).mul_(inverse)
+        for span, raw in read_ahead(self._ready(listed), AHEAD):
+            yield span, Block(raw, mean, inverse)
+
+    def _ready(self, columns: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
+        """What the reading thread does: bring a block into memory and onto the device."""
+        for span, raw in touched(self.source):
+            raw = raw if columns is None else raw[:, columns]
+            if self.device.type == "cuda" and raw.device.type == "cpu":
+                raw = raw.pin_memory().to(self.device, non_blocking=True)
+            yield span, raw
 
     def _repeated(self, T: Tensor) -> bool:
         """Whether the last residual was this one up to rounding, on every rank."""

@@ -34,10 +34,10 @@ def entry_descent(bits: int, width: int) -> Callable[..., int]:
     """
     size, line = bits // 8, bits // 8 * width
 
-    def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, I: Any, bounds: Any, j: int, k: int) -> int:
+    def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, N: Any, bounds: Any, j: int, k: int) -> int:
         found: int = visit_entries(
             bits, width, row.ctypes.data, K.ctypes.data + j * width * line, H.ctypes.data + j * line,
-            I.ctypes.data + j * line, bounds.ctypes.data + 2 * j * size, W.ctypes.data + j * line,
+            N.ctypes.data + j * line, bounds.ctypes.data + 2 * j * size, W.ctypes.data + j * line,
             change.ctypes.data, peak.ctypes.data, k,
         )  # fmt: skip
         return found
@@ -49,7 +49,7 @@ def entry_descent(bits: int, width: int) -> Callable[..., int]:
 def row_descent(bits: int, width: int) -> Callable[..., int]:
     """The kernel for penalties on rows: the same arguments; each row uses the scalar bound ``diagonal[j, 0]``."""
 
-    def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, I: Any, bounds: Any, j: int, k: int) -> int:
+    def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, N: Any, bounds: Any, j: int, k: int) -> int:
         h = H[j, 0]
         norm = 0.0
         for c in range(k):
@@ -60,7 +60,7 @@ def row_descent(bits: int, width: int) -> Callable[..., int]:
         norm = norm**0.5
         shrink = row[0] * 0
         if norm > bounds[j, 1]:
-            shrink += (1.0 - bounds[j, 1] / norm) * I[j, 0]
+            shrink += (1.0 - bounds[j, 1] / norm) * N[j, 0]
         changed, used = 0, 0
         for c in range(k):
             new = row[c] * shrink
@@ -76,10 +76,10 @@ def row_descent(bits: int, width: int) -> Callable[..., int]:
 
 def _sweeper(bits: int, width: int, visit: Callable[..., int]) -> Callable[..., int]:
     """Cyclic sweeps over rows that ``visit`` minimises one by one."""
-    outer = outer_rows(bits)
+    outer = outer_rows(bits, 0)
 
     def descend(
-        G: Any, minus: Any, slope: Any, W: Any, K: Any, H: Any, I: Any, bounds: Any, L: Any, R: Any, allowed: Any,
+        G: Any, minus: Any, slope: Any, W: Any, K: Any, H: Any, N: Any, bounds: Any, L: Any, R: Any, allowed: Any,
         scratch: Any, k: int, sweeps: int, tol: float,
     ) -> int:  # fmt: skip
         (a, m), padded = L.shape[:2], R.shape[2]
@@ -111,7 +111,7 @@ def _sweeper(bits: int, width: int, visit: Callable[..., int]) -> Callable[..., 
                         continue
                     visited += 1
                     correct(bits, width, near_at + (j - start) * line, left_at + j * m * line, v_at, m, row_at)
-                    found = visit(row, change, peak, W, K, H, I, bounds, j, k)
+                    found = visit(row, change, peak, W, K, H, N, bounds, j, k)
                     active[j] = found >= 2
                     if found % 2 == 0:
                         continue
@@ -126,7 +126,8 @@ def _sweeper(bits: int, width: int, visit: Callable[..., int]) -> Callable[..., 
                         place = gram_at + (j * a + j + 1) * size
                         rank_one(bits, width, place, step_at, near_at + (j + 1 - start) * line, stop - j - 1)
                 if touched:
-                    outer(gram_at + start * a * size, a, steps_at, width, k, a, slope_at, a, stop - start, AHEAD)
+                    rows_at = gram_at + start * a * size
+                    outer(rows_at, a, 0, steps_at, width, k, a, slope_at, a, stop - start, AHEAD)
             largest = peak.max()
             first = max(first, largest)
             if largest <= tol * tol * first:

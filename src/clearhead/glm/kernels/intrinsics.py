@@ -11,7 +11,7 @@ from numba import types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
-from clearhead.glm.kernels.ir import I64, Lanes, counted_loop
+from clearhead.glm.kernels.ir import I64, Lanes, Stored, counted_loop
 
 __all__ = ["axpy", "correct", "dot_tile", "outer_tile", "rank_one", "softmax_block", "visit_entries"]
 
@@ -34,28 +34,32 @@ def _emit(literals: tuple[Any, ...], count: int, generate: Callable[..., Any], r
 
 @tile  # type: ignore[untyped-decorator]
 def dot_tile(
-    _context: Any, bits: Any, width: Any, rows: Any, outputs: Any,
-    x: Any, stride: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
+    _context: Any, bits: Any, width: Any, rows: Any, outputs: Any, kind: Any,
+    x: Any, stride: Any, mean: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
 ) -> Any:  # fmt: skip
     """z[r·step + c] += Σⱼ x[r·stride + j]·w[c·line + j] over n vectors of ``width`` j's, n ≥ 1.
 
-    The rows that follow are brought near meanwhile."""
+    x is `Stored` as ``kind``; unless that is 0, mean[j] is subtracted from it. The rows that follow are brought near
+    meanwhile."""
 
     def generate(
-        lanes: Lanes, rows: int, outputs: int, builder: Any,
-        x: Any, stride: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
+        lanes: Lanes, rows: int, outputs: int, kind: int, builder: Any,
+        x: Any, stride: Any, mean: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
     ) -> None:  # fmt: skip
-        places = [lanes.vectors(builder, x, builder.mul(stride, I64(r))) for r in range(rows)]
-        ahead = [lanes.vectors(builder, x, builder.mul(stride, I64(rows + r))) for r in range(rows)]
+        stored = Stored(lanes, kind)
+        places = [stored.vectors(builder, x, builder.mul(stride, I64(r))) for r in range(rows)]
+        ahead = [stored.vectors(builder, x, builder.mul(stride, I64(rows + r))) for r in range(rows)]
         weights = [lanes.vectors(builder, w, builder.mul(line, I64(c))) for c in range(outputs)]
-        out = lanes.scalars(builder, z)
+        centres, out = lanes.vectors(builder, mean, I64(0)), lanes.scalars(builder, z)
 
         def body(j: Any, sums: list[Any]) -> list[Any]:
             held = [lanes.load(builder, weight, j) for weight in weights]
+            centre = lanes.load(builder, centres, j) if kind else None
             following = []
             for r, place in enumerate(places):
                 lanes.prefetch(builder, ahead[r], j)
-                entry = lanes.load(builder, place, j)
+                entry = stored.load(builder, place, j)
+                entry = builder.fsub(entry, centre) if kind else entry
                 following += [lanes.fma(builder, entry, held[c], sums[r * outputs + c]) for c in range(outputs)]
             return following
 
@@ -64,36 +68,40 @@ def dot_tile(
             place = builder.gep(out, [builder.add(builder.mul(step, I64(r)), I64(c))])
             builder.store(builder.fadd(builder.load(place), lanes.sum(builder, total)), place)
 
-    return _emit((bits, width, rows, outputs), 7, generate)
+    return _emit((bits, width, rows, outputs, kind), 8, generate)
 
 
 @tile  # type: ignore[untyped-decorator]
 def outer_tile(
-    _context: Any, bits: Any, width: Any, vectors: Any, outputs: Any,
-    x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
+    _context: Any, bits: Any, width: Any, vectors: Any, outputs: Any, kind: Any,
+    x: Any, stride: Any, mean: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
 ) -> Any:  # fmt: skip
     """g[c·step + j] += Σᵢ x[i·stride + j]·t[i·line + c] for n ≥ 1 rows i and ``vectors`` vectors of ``width`` j's.
 
-    What lies ``ahead`` of the x in use is brought near meanwhile."""
+    x is `Stored` as ``kind``; unless that is 0, mean[j] is subtracted from it. What lies ``ahead`` of the x in use is
+    brought near meanwhile."""
 
     def generate(
-        lanes: Lanes, vectors: int, outputs: int, builder: Any,
-        x: Any, stride: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
+        lanes: Lanes, vectors: int, outputs: int, kind: int, builder: Any,
+        x: Any, stride: Any, mean: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
     ) -> None:  # fmt: skip
-        source, factors = lanes.scalars(builder, x), lanes.scalars(builder, t)
+        stored, factors = Stored(lanes, kind), lanes.scalars(builder, t)
         sums = [lanes.vectors(builder, g, builder.mul(step, I64(c))) for c in range(outputs)]
         start = [lanes.load(builder, sums[c], I64(v)) for v in range(vectors) for c in range(outputs)]
+        centres = lanes.vectors(builder, mean, I64(0))
+        middle = [lanes.load(builder, centres, I64(v)) for v in range(vectors)] if kind else []
 
         def body(i: Any, carried: list[Any]) -> list[Any]:
-            row = builder.gep(source, [builder.mul(i, stride)])
-            place = builder.bitcast(row, lanes.vector.as_pointer())
-            far = builder.bitcast(builder.gep(row, [ahead]), lanes.vector.as_pointer())
+            row = builder.mul(i, stride)
+            place = stored.vectors(builder, x, row)
+            far = stored.vectors(builder, x, builder.add(row, ahead))
             at = builder.gep(factors, [builder.mul(i, line)])
             held = [lanes.splat(builder, builder.load(builder.gep(at, [I64(c)]))) for c in range(outputs)]
             following = []
             for v in range(vectors):
                 lanes.prefetch(builder, far, I64(v))
-                entry = lanes.load(builder, place, I64(v))
+                entry = stored.load(builder, place, I64(v))
+                entry = builder.fsub(entry, middle[v]) if kind else entry
                 following += [lanes.fma(builder, entry, held[c], carried[v * outputs + c]) for c in range(outputs)]
             return following
 
@@ -101,26 +109,28 @@ def outer_tile(
             v, c = divmod(index, outputs)
             lanes.store(builder, total, sums[c], I64(v))
 
-    return _emit((bits, width, vectors, outputs), 8, generate)
+    return _emit((bits, width, vectors, outputs, kind), 9, generate)
 
 
 @tile  # type: ignore[untyped-decorator]
 def softmax_block(
-    _context: Any, bits: Any, width: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, peaks: Any, sums: Any
+    _context: Any, bits: Any, width: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any
 ) -> Any:
-    """For n rows z + b: t = y − q, each row's maximum and sum of exponentials, and the sums of wy·z, wq, wqqᵀ."""
+    """For n rows z + b: t = y − q, each row's Σᵢ yᵢ(zᵢ − max z) and Σᵢ exp(zᵢ − max z) in ``terms``, and in ``sums``
+    those over rows of wq and wqqᵀ."""
 
     def generate(
-        lanes: Lanes, builder: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, peaks: Any, sums: Any
+        lanes: Lanes, builder: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any
     ) -> None:
         logits, targets, out = (lanes.pointer(builder, a) for a in (z, y, t))
-        weights, peak_out = lanes.scalars(builder, w), lanes.scalars(builder, peaks)
+        weights, out_terms = lanes.scalars(builder, w), lanes.scalars(builder, terms)
         bias = lanes.load(builder, lanes.pointer(builder, b), I64(0))
 
         def body(i: Any, carried: list[Any]) -> list[Any]:
             row = builder.fadd(lanes.load(builder, logits, i), bias)
             peak = lanes.max(builder, row)
-            powers = lanes.exp(builder, builder.fsub(row, lanes.splat(builder, peak)))
+            below = builder.fsub(row, lanes.splat(builder, peak))
+            powers = lanes.exp(builder, below)
             total = lanes.sum(builder, powers)
             q = builder.fmul(powers, lanes.splat(builder, builder.fdiv(ir.Constant(lanes.scalar, 1.0), total)))
             wide = lanes.splat(builder, builder.load(builder.gep(weights, [i])))
@@ -128,21 +138,21 @@ def softmax_block(
             theta = builder.fsub(target, q)
             lanes.store(builder, theta, out, i)
             twice = builder.mul(i, I64(2))
-            builder.store(peak, builder.gep(peak_out, [twice]))
-            builder.store(total, builder.gep(peak_out, [builder.add(twice, I64(1))]))
+            fitted = lanes.sum(builder, builder.fmul(target, below))
+            builder.store(fitted, builder.gep(out_terms, [twice]))
+            builder.store(total, builder.gep(out_terms, [builder.add(twice, I64(1))]))
             weighted = builder.fmul(q, wide)
             entries = [builder.extract_element(weighted, ir.IntType(32)(c)) for c in range(lanes.width)]
             return [
-                lanes.fma(builder, builder.fmul(target, wide), row, carried[0]),
-                builder.fadd(carried[1], weighted),
+                builder.fadd(carried[0], weighted),
                 *[
                     lanes.fma(builder, lanes.splat(builder, e), q, old)
-                    for e, old in zip(entries, carried[2:], strict=True)
+                    for e, old in zip(entries, carried[1:], strict=True)
                 ],
             ]
 
         totals = lanes.pointer(builder, sums)
-        for r, value in enumerate(counted_loop(builder, n, [lanes.zero] * (2 + lanes.width), body)):
+        for r, value in enumerate(counted_loop(builder, n, [lanes.zero] * (1 + lanes.width), body)):
             lanes.store(builder, value, totals, I64(r))
 
     return _emit((bits, width), 8, generate)

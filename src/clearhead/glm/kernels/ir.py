@@ -10,7 +10,7 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from llvmlite.binding import get_host_cpu_features  # type: ignore[import-untyped]
 
-__all__ = ["I64", "Lanes", "counted_loop", "native_lanes"]
+__all__ = ["I64", "Lanes", "Stored", "counted_loop", "native_lanes"]
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
@@ -141,6 +141,34 @@ class Lanes:
         biased = builder.add(whole, ir.Constant(self.integers, [bias] * self.width))
         power = builder.bitcast(builder.shl(biased, ir.Constant(self.integers, [shift] * self.width)), self.vector)
         return builder.select(counts, builder.fmul(y, power), self.zero)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Numbers as they are stored, which become ``lanes`` when loaded: of ``kind`` 0 and 1 the same floats, of 2 IEEE
+    half precision, of 3 bfloat16."""
+
+    lanes: Lanes
+    kind: int
+
+    @property
+    def scalar(self) -> Any:
+        return {2: ir.HalfType(), 3: ir.IntType(16)}.get(self.kind, self.lanes.scalar)
+
+    def vectors(self, builder: Any, address: Any, offset: Any) -> Any:
+        """A vector pointer ``offset`` stored numbers beyond an integer address."""
+        first = builder.gep(builder.inttoptr(address, self.scalar.as_pointer()), [offset])
+        return builder.bitcast(first, ir.VectorType(self.scalar, self.lanes.width).as_pointer())
+
+    def load(self, builder: Any, pointer: Any, index: Any) -> Any:
+        values = builder.load(builder.gep(pointer, [index]), align=2 if self.kind > 1 else self.lanes.bits // 8)
+        if self.kind == 2:
+            return builder.fpext(values, self.lanes.vector)
+        if self.kind == 3:  # the upper half of a float32
+            wide = builder.zext(values, self.lanes.integers)
+            shifted = builder.shl(wide, ir.Constant(self.lanes.integers, [16] * self.lanes.width))
+            return builder.bitcast(shifted, self.lanes.vector)
+        return values
 
 
 @cache

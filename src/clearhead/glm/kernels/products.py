@@ -31,43 +31,44 @@ def _widest(bits: int) -> int:
 
 
 @cache
-def _times_strip(bits: int, rows: int, outputs: int) -> Callable[..., None]:
-    """z (rows, outputs) += x (rows, p)·w, a row of w for each output."""
-    size, lanes = bits // 8, native_lanes(bits)
+def _times_strip(bits: int, kind: int, rows: int, outputs: int) -> Callable[..., None]:
+    """z (rows, outputs) += (x − mean) (rows, p)·w, a row of w for each output."""
+    size, stored, lanes = bits // 8, _stored_size(bits, kind), native_lanes(bits)
 
-    def strip(x: int, stride: int, w: int, p: int, z: int, width: int) -> None:
+    def strip(x: int, stride: int, mean: int, w: int, p: int, z: int, width: int) -> None:
         whole = p // lanes
         done = whole * lanes
         if whole:
-            dot_tile(bits, lanes, rows, outputs, x, stride, w, p, whole, z, width)
+            dot_tile(bits, lanes, rows, outputs, kind, x, stride, mean, w, p, whole, z, width)
         if done < p:
-            dot_tile(bits, 1, rows, outputs, x + done * size, stride, w + done * size, p, p - done, z, width)
+            x, mean, w = x + done * stored, mean + done * size, w + done * size
+            dot_tile(bits, 1, rows, outputs, kind, x, stride, mean, w, p, p - done, z, width)
 
     return compiled(strip)
 
 
 @cache
-def _times_rows(bits: int) -> Callable[..., None]:
-    size, most = bits // 8, _widest(bits)
-    five, three, single, one = (_times_strip(bits, *tile) for tile in ((4, 5), (4, 3), (4, 1), (1, 1)))
+def _times_rows(bits: int, kind: int) -> Callable[..., None]:
+    size, stored, most = bits // 8, _stored_size(bits, kind), _widest(bits)
+    five, three, single, one = (_times_strip(bits, kind, *tile) for tile in ((4, 5), (4, 3), (4, 1), (1, 1)))
 
-    def rows(x: int, stride: int, w: int, k: int, p: int, z: int, width: int, n: int) -> None:
+    def rows(x: int, stride: int, mean: int, w: int, k: int, p: int, z: int, width: int, n: int) -> None:
         i = 0
         while i < n:
-            at, c = x + i * stride * size, 0
+            at, c = x + i * stride * stored, 0
             while c < k:
                 weights, to = w + c * p * size, z + (i * width + c) * size
                 if i + 4 > n:
-                    one(at, stride, weights, p, to, width)
+                    one(at, stride, mean, weights, p, to, width)
                     c += 1
                 elif most == 5 and c + 5 <= k:
-                    five(at, stride, weights, p, to, width)
+                    five(at, stride, mean, weights, p, to, width)
                     c += 5
                 elif c + 3 <= k:
-                    three(at, stride, weights, p, to, width)
+                    three(at, stride, mean, weights, p, to, width)
                     c += 3
                 else:
-                    single(at, stride, weights, p, to, width)
+                    single(at, stride, mean, weights, p, to, width)
                     c += 1
             i += 4 if i + 4 <= n else 1
 
@@ -75,80 +76,99 @@ def _times_rows(bits: int) -> Callable[..., None]:
 
 
 @cache
-def outer_rows(bits: int) -> Callable[..., None]:
-    """g (k, ·) += Tᵀ·X: for addresses x of n rows ``stride`` apart, t of n rows ``line`` apart, and g whose k rows are
-    ``step`` apart, over p columns. What lies ``ahead`` scalars beyond each x is brought near."""
-    size, lanes, most = bits // 8, native_lanes(bits), _widest(bits)
+def outer_rows(bits: int, kind: int) -> Callable[..., None]:
+    """g (k, ·) += Tᵀ·(X − mean): for addresses x of n rows ``stride`` apart, t of n rows ``line`` apart, and g whose k
+    rows are ``step`` apart, over p columns. What lies ``ahead`` numbers beyond each x is brought near."""
+    size, stored, lanes, most = bits // 8, _stored_size(bits, kind), native_lanes(bits), _widest(bits)
 
-    def rows(x: int, stride: int, t: int, line: int, k: int, p: int, g: int, step: int, n: int, ahead: int) -> None:
+    def rows(
+        x: int, stride: int, mean: int, t: int, line: int, k: int, p: int, g: int, step: int, n: int, ahead: int
+    ) -> None:
         j = 0
         while j < p:
-            at, c = x + j * size, 0
+            at, centre, c = x + j * stored, mean + j * size, 0
             if j + 4 * lanes <= p:
                 while c < k:
                     to, factors = g + (c * step + j) * size, t + c * size
                     if most == 5 and c + 5 <= k:
-                        outer_tile(bits, lanes, 4, 5, at, stride, factors, line, n, to, step, ahead)
+                        outer_tile(bits, lanes, 4, 5, kind, at, stride, centre, factors, line, n, to, step, ahead)
                         c += 5
                     elif c + 3 <= k:
-                        outer_tile(bits, lanes, 4, 3, at, stride, factors, line, n, to, step, ahead)
+                        outer_tile(bits, lanes, 4, 3, kind, at, stride, centre, factors, line, n, to, step, ahead)
                         c += 3
                     else:
-                        outer_tile(bits, lanes, 4, 1, at, stride, factors, line, n, to, step, ahead)
+                        outer_tile(bits, lanes, 4, 1, kind, at, stride, centre, factors, line, n, to, step, ahead)
                         c += 1
                 j += 4 * lanes
             elif j + lanes <= p:
                 for c in range(k):
-                    to = g + (c * step + j) * size
-                    outer_tile(bits, lanes, 1, 1, at, stride, t + c * size, line, n, to, step, ahead)
+                    to, factors = g + (c * step + j) * size, t + c * size
+                    outer_tile(bits, lanes, 1, 1, kind, at, stride, centre, factors, line, n, to, step, ahead)
                 j += lanes
             else:
                 for c in range(k):
-                    outer_tile(bits, 1, 1, 1, at, stride, t + c * size, line, n, g + (c * step + j) * size, step, ahead)
+                    to, factors = g + (c * step + j) * size, t + c * size
+                    outer_tile(bits, 1, 1, 1, kind, at, stride, centre, factors, line, n, to, step, ahead)
                 j += 1
 
     return compiled(rows)
 
 
 @cache
-def _against_rows(bits: int) -> Callable[..., None]:
-    size, outer = bits // 8, outer_rows(bits)
+def _against_rows(bits: int, kind: int) -> Callable[..., None]:
+    size, stored, outer = bits // 8, _stored_size(bits, kind), outer_rows(bits, kind)
 
-    def rows(x: int, stride: int, t: int, line: int, k: int, p: int, g: int, n: int) -> None:
+    def rows(x: int, stride: int, mean: int, t: int, line: int, k: int, p: int, g: int, n: int) -> None:
         for start in range(0, n, BLOCK):
-            at, factors = x + start * stride * size, t + start * line * size
-            outer(at, stride, factors, line, k, p, g, p, min(BLOCK, n - start), BLOCK * stride)
+            at, factors = x + start * stride * stored, t + start * line * size
+            outer(at, stride, mean, factors, line, k, p, g, p, min(BLOCK, n - start), BLOCK * stride)
 
     return compiled(rows)
 
 
-def times(Z: Tensor, W: Tensor, out: Tensor) -> None:
-    """The first k columns of out (n, width) += Z (n, p)·W (p, k); Z and out contiguous, of one dtype, on the CPU."""
-    kernel, size, width = _times_rows(8 * Z.element_size()), Z.element_size(), out.shape[1]
-    (n, p), k = Z.shape, W.shape[1]
-    columns = W.T.contiguous()
-    z, w, o = Z.data_ptr(), columns.data_ptr(), out.data_ptr()
+def _stored_size(bits: int, kind: int) -> int:
+    return 2 if kind > 1 else bits // 8
+
+
+def _kind(Z: Tensor, mean: Tensor | None, dtype: torch.dtype) -> int:
+    """How Z is `ir.Stored` for arithmetic in ``dtype``; 0 where nothing is subtracted."""
+    if mean is None:
+        return 0
+    return 1 if Z.dtype is dtype else {torch.float16: 2, torch.bfloat16: 3}[Z.dtype]
+
+
+def times(Z: Tensor, W: Tensor, out: Tensor, mean: Tensor | None = None) -> None:
+    """The first k columns of out (n, width) += (Z (n, p) − mean)·W (p, k), on the CPU, with contiguous rows.
+
+    Without ``mean`` (p,) Z is of the type of ``out``; with it, it may be in half precision where that is float32.
+    """
+    kind, size, width = _kind(Z, mean, out.dtype), out.element_size(), out.shape[1]
+    kernel, stored = _times_rows(8 * size, kind), Z.element_size()
+    (n, p), k, stride = Z.shape, W.shape[1], Z.stride(0)
+    columns = W.to(out.dtype).T.contiguous()
+    z, w, o, m = Z.data_ptr(), columns.data_ptr(), out.data_ptr(), 0 if mean is None else mean.data_ptr()
 
     def work(_part: int, start: int, stop: int) -> None:
-        kernel(z + start * p * size, p, w, k, p, o + start * width * size, width, stop - start)
+        kernel(z + start * stride * stored, stride, m, w, k, p, o + start * width * size, width, stop - start)
 
     over_rows(n, work)
 
 
-def against(Z: Tensor, T: Tensor, k: int) -> Tensor:
-    """(p, k) float64 = Zᵀ·(first k columns of T), summed in the storage precision over chunks of rows and in float64
-    over chunks."""
-    kernel, size, width = _against_rows(8 * Z.element_size()), Z.element_size(), T.shape[1]
-    n, p = Z.shape
-    z, t = Z.data_ptr(), T.data_ptr()
+def against(Z: Tensor, T: Tensor, k: int, mean: Tensor | None = None) -> Tensor:
+    """(p, k) float64 = (Z − mean)ᵀ·(first k columns of T), summed in T's precision over chunks of rows and in float64
+    over chunks; Z and ``mean`` as in `times`."""
+    kind, size, width = _kind(Z, mean, T.dtype), T.element_size(), T.shape[1]
+    kernel, stored = _against_rows(8 * size, kind), Z.element_size()
+    (n, p), stride = Z.shape, Z.stride(0)
+    z, t, m = Z.data_ptr(), T.data_ptr(), 0 if mean is None else mean.data_ptr()
     sums: dict[int, Tensor] = {}
 
     def work(part: int, start: int, stop: int) -> None:
         total = torch.zeros(k, p, dtype=torch.float64)
         for first in range(start, stop, CHUNK):
-            chunk = torch.zeros(k, p, dtype=Z.dtype)
-            rows = min(CHUNK, stop - first)
-            kernel(z + first * p * size, p, t + first * width * size, width, k, p, chunk.data_ptr(), rows)
+            chunk = torch.zeros(k, p, dtype=T.dtype)
+            rows, x = min(CHUNK, stop - first), z + first * stride * stored
+            kernel(x, stride, m, t + first * width * size, width, k, p, chunk.data_ptr(), rows)
             total += chunk
         sums[part] = total
 

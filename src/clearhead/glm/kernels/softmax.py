@@ -38,7 +38,7 @@ class SoftmaxPass:
 def _driver(bits: int, width: int) -> Callable[..., None]:
     size = bits // 8
 
-    def rows(z: int, b: int, y: int, w: int, t: int, weight: Any, peaks: Any, part: Any, total: Any, n: int) -> None:
+    def rows(z: int, b: int, y: int, w: int, t: int, weight: Any, terms: Any, part: Any, total: Any, n: int) -> None:
         for start in range(0, n, CHUNK):
             m = min(CHUNK, n - start)
             offset = start * width * size
@@ -51,15 +51,15 @@ def _driver(bits: int, width: int) -> Callable[..., None]:
                 w + start * size,
                 m,
                 t + offset,
-                peaks.ctypes.data,
+                terms.ctypes.data,
                 part.ctypes.data,
             )
             for r in range(part.shape[0]):
                 for c in range(width):
                     total[1 + r, c] += part[r, c]
             for i in range(m):
-                peak = np.float64(peaks[i, 0])
-                total[0, 0] += np.float64(weight[start + i]) * (peak + np.log(np.float64(peaks[i, 1])))
+                loss = np.log(np.float64(terms[i, 1])) - np.float64(terms[i, 0])
+                total[0, 0] += np.float64(weight[start + i]) * loss
 
     return compiled(rows)
 
@@ -88,12 +88,11 @@ def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tens
 
     def work(part: int, start: int, stop: int) -> None:
         z, y, ww, t = (q + start * (size if i == 2 else width * size) for i, q in enumerate(pointers))
-        total = np.zeros((3 + width, width))
-        peaks, sums = np.empty((CHUNK, 2), numpy_type), np.empty((2 + width, width), numpy_type)
-        kernel(z, bias.data_ptr(), y, ww, t, weight[start:stop], peaks, sums, total, stop - start)
+        total = np.zeros((2 + width, width))
+        terms, sums = np.empty((CHUNK, 2), numpy_type), np.empty((1 + width, width), numpy_type)
+        kernel(z, bias.data_ptr(), y, ww, t, weight[start:stop], terms, sums, total, stop - start)
         results[part] = total
 
     parts = over_rows(n, work)
     total = torch.from_numpy(sum(results[i] for i in range(parts)))
-    fit = float(total[1, :k].sum())
-    return SoftmaxPass(float(total[0, 0]) - fit, total[2, :k], total[3 : 3 + k, :k])
+    return SoftmaxPass(float(total[0, 0]), total[1, :k], total[2 : 2 + k, :k])

@@ -110,9 +110,7 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
 
 def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
     """FISTA with restart on the model: matrix products only, for many outputs and for GPUs."""
-    spread = model.S.max() if model.S.ndim == 1 else torch.linalg.matrix_norm(model.S, 2)
-    bound = float(torch.linalg.matrix_norm(model.gram, 2) * spread) * 1.01
-    step = 1.0 / max(bound, 1e-30)
+    step = 1.0 / max(1.01 * _largest_curvature(model), 1e-30)
     W, previous, momentum = start, start, 1.0
     first = 0.0
     for _ in range(10 * effort.sweeps):
@@ -127,6 +125,13 @@ def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, e
         if change <= 0.1 * effort.tol * first:
             break
     return W
+
+
+def _largest_curvature(model: Model) -> float:
+    """An upper bound of the model's eigenvalues: those of G ⊗ S, and what the secant pairs add at most."""
+    spread = model.S.max() if model.S.ndim == 1 else torch.linalg.matrix_norm(model.S, 2)
+    added = torch.linalg.eigvals(-(model.right.flatten(1) @ model.left.flatten(1).T).double().cpu()).real.max()
+    return float(torch.linalg.matrix_norm(model.gram, 2) * spread) + max(float(added), 0.0)
 
 
 def _apply(model: Model, delta: Tensor) -> Tensor:

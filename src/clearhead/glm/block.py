@@ -1,0 +1,69 @@
+"""Some rows of a design as they are stored, standardised while they are multiplied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearhead.glm.products import VECTOR_OUTPUTS, padded_width, product, transposed_product
+
+__all__ = ["Block"]
+
+KINDS = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """(raw − mean)·inverse for raw (m, p), or raw itself; nothing is written out unless `dense` is asked for.
+
+    ``mean`` and ``inverse`` (p,) are in the arithmetic's type.
+    """
+
+    raw: Tensor
+    mean: Tensor | None = None
+    inverse: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def dense(self) -> Tensor:
+        """(m, p) in the arithmetic's type."""
+        if self.mean is None or self.inverse is None:
+            return self.raw
+        return self.raw.to(self.mean.dtype, copy=True).sub_(self.mean).mul_(self.inverse)
+
+    def columns(self, features: Tensor) -> Block:
+        """These features alone."""
+        if self.mean is None or self.inverse is None:
+            return Block(self.raw[:, features])
+        return Block(self.raw[:, features], self.mean[features], self.inverse[features])
+
+    def rows(self, span: slice) -> Block:
+        """A range of its rows."""
+        return Block(self.raw[span], self.mean, self.inverse)
+
+    def times(self, W: Tensor) -> Tensor:
+        """(m, width) the rows times W (p, k), padded with zeros."""
+        if self.mean is None or self.inverse is None or not self._compiled(W.shape[1]):
+            return product(self.dense(), W)
+        from clearhead.glm.kernels.products import times
+
+        width = padded_width(W.shape[1], self.raw.device)
+        out = torch.zeros(len(self.raw), width, dtype=self.mean.dtype)
+        times(self.raw, W * self.inverse[:, None], out, self.mean)
+        return out
+
+    def against(self, T: Tensor, outputs: int) -> Tensor:
+        """(p, outputs) float64 the rows, transposed, times padded T (m, width)."""
+        if self.mean is None or self.inverse is None or not self._compiled(outputs):
+            return transposed_product(self.dense(), T, outputs)
+        from clearhead.glm.kernels.products import against
+
+        return against(self.raw, T.contiguous(), outputs, self.mean) * self.inverse.double()[:, None]
+
+    def _compiled(self, outputs: int) -> bool:
+        assert self.mean is not None
+        known = self.raw.dtype is self.mean.dtype or (self.raw.dtype in KINDS and self.mean.dtype is torch.float32)
+        return outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1 and known
