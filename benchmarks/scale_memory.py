@@ -18,6 +18,7 @@ from clearhead.core.scaling import Standardizer
 from clearhead.features.table import FeatureTable
 from clearhead.glm import Multinomial, SolveOptions, fit_path
 from clearhead.glm.designs import StreamedDesign
+from clearhead.glm.kernels.threads import threads_for_rows
 from clearhead.glm.problem import Problem
 from clearhead.glm.solution import Solution
 from scale_data import table_of
@@ -136,9 +137,10 @@ def rows(a: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _gradient(problem: Problem, W: torch.Tensor, b: torch.Tensor) -> Callable[[], torch.Tensor]:
     def gradient() -> torch.Tensor:
-        fit = problem.fit(problem.logits(W), b)
-        problem.design._last = None  # each repeat reads its rows
-        return problem.design.against(fit.theta, problem.n_outputs)
+        with threads_for_rows(True):  # as in a solve
+            fit = problem.fit(problem.logits(W), b)
+            problem.design._last = None  # each repeat reads its rows
+            return problem.design.against(fit.theta, problem.n_outputs)
 
     return gradient
 

@@ -77,3 +77,14 @@ def test_the_row_that_is_mixed_in_is_worth_what_its_sum_over_rows_says(name: str
     summed = problem.dual(fit.theta, 1.0, 1.0, share)  # mixed in whole, nothing of θ is left
     bound = _Bound(problem, PENALTIES["elastic net"], 0.1, 0.0, None, None, None, None)  # type: ignore[arg-type]
     assert bound._constant_row(share) == pytest.approx(summed, rel=1e-10)
+
+
+def test_weights_that_another_lambda_ended_with_are_certified_there_without_a_read() -> None:
+    X, y = torch.randn(200, 8, generator=torch.Generator().manual_seed(0)), torch.arange(200) % 3
+    X[:, 0] += y
+    path = fit_path(X, y, lambdas=[0.05, 0.05 * (1 - 1e-7)], tol=1e-3)
+    again = fit_path(X, y, lambdas=[0.05 * (1 - 1e-7)], tol=1e-3)[0]
+    assert path[0].info["reads"] > 0
+    assert path[1].info["reads"] == 0
+    assert path[1].gap <= 1e-3
+    assert abs(path[1].objective - again.objective) <= 1e-3 * again.null_loss

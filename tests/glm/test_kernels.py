@@ -7,9 +7,11 @@ import torch
 
 from clearhead.glm import Binomial, Multinomial
 from clearhead.glm.block import Block
+from clearhead.glm.fit import evaluate
 from clearhead.glm.kernels.products import against, times
 from clearhead.glm.kernels.softmax import softmax_pass
 from clearhead.glm.losses import Loss
+from clearhead.glm.products import padded_width
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -66,6 +68,24 @@ def test_probabilities_are_nil_or_normal_numbers(dtype: torch.dtype, k: int) -> 
     torch.testing.assert_close(passed.outer, 0.5 * q.T @ q, rtol=1e-5, atol=1e-6)
     for made in (theta, passed.outer.to(dtype), passed.probability.to(dtype)):
         assert not ((made != 0) & (made.abs() < tiny)).any()
+
+
+@pytest.mark.parametrize("k", [3, 10, 40])
+def test_the_loss_of_well_classified_rows_keeps_its_digits(k: int) -> None:
+    """Logits of some thirty in float32: as a difference of two sums of their size, the loss would be known to 1e-6."""
+    generator = torch.Generator().manual_seed(0)
+    label = torch.randint(k, (300,), generator=generator)
+    Y = torch.nn.functional.one_hot(label, k).double()
+    Z = (3 * torch.randn(300, k, generator=generator) + 30 * Y + 17).float()
+    weight, b = torch.ones(300), torch.zeros(k, dtype=torch.float64)
+    padded = padded_width(k, Z.device) - k
+    arrays = (torch.nn.functional.pad(t.float(), (0, padded)) for t in (Z, Y))
+    logits, targets = (t.contiguous() for t in arrays)
+    found = evaluate(Multinomial(), logits, b, targets, weight, Y.sum(0)).loss
+    exact = float(-(Z.double().log_softmax(1) * Y).sum())
+    assert abs(found - exact) < 1e-5 * exact + 300 * 3e-9
+    sides = Binomial().rows(Z[:, :1] * Y[:, :1].float(), Y[:, :1].float()).double()
+    assert torch.allclose(sides, torch.nn.functional.softplus((1 - 2 * Y[:, :1]) * Z[:, :1].double() * Y[:, :1])[:, 0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

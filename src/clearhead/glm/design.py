@@ -15,6 +15,8 @@ from clearhead.glm.block import Block
 
 __all__ = ["Design"]
 
+PICKING = 16  # features multiplied for ten outputs in the time that one is picked out
+
 
 class Design(ABC):
     """Z (n, p), standardised: this rank's rows, under row weights w of mean 1 over the ``total`` rows of all ranks.
@@ -89,6 +91,11 @@ class Design(ABC):
             span = slice(start, min(start + BLOCK_ROWS, self.shape[0]))
             Z = self.rows(torch.arange(span.start, span.stop, device=self.device))
             yield span, Block(Z if columns is None else Z[:, columns])
+
+    def narrows(self, features: Tensor) -> bool:
+        """Whether `blocks` of these features alone cost less than whole ones: to pick them out takes as long as to
+        multiply many."""
+        return PICKING * len(features) < self.shape[1]
 
     def remember(self, T: Tensor, answer: Tensor) -> None:
         """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""

@@ -157,10 +157,11 @@ class Problem:
         value = float(distributed.all_reduce(self.arrays.dual(theta, tau, mix, share)[None])) / self.design.total
         return -math.inf if math.isnan(value) else value
 
-    def solve_intercept(self, logits: Logits, start: Tensor, limit: int = 30) -> tuple[Tensor, Fit]:
+    def solve_intercept(self, logits: Logits, start: Tensor, limit: int = 30, slack: float = 0.0) -> tuple[Tensor, Fit]:
         """The exact intercept (k,) for these logits, by Newton from ``start``, and the fit there.
 
-        Steps that do not descend are halved; it ends when the mean residual is rounding.
+        Steps that do not descend are halved; it ends when the mean residual is rounding. Where arrays are not held a
+        step is a pass over the rows: one less is made, and a residual of ``slack`` of the mean target is good enough.
         """
         b = start.double()
         fit = self._known_fit(logits, b) or self.fit(logits, b)
@@ -168,8 +169,9 @@ class Problem:
             return b, fit
         eps = torch.finfo(self.dtype).eps
         enough = 0.3 * eps * torch.ones_like(b)
-        if not self.arrays.held:  # another step would be a pass over the rows that wins rounding
-            enough = enough.maximum(10 * eps * self.target_mean.abs())
+        if not self.arrays.held:
+            enough = enough.maximum(max(10 * eps, slack) * self.target_mean.abs())
+            limit -= 1
         for _ in range(limit):
             if not math.isfinite(fit.loss) or bool((fit.theta_mean.abs() <= enough).all()):
                 break

@@ -27,6 +27,7 @@ __all__ = [
 SHARE = 0.6  # of the memory available, when none was stated
 ARRAYS = 10  # arrays of (n, width) that live at once during a solve: logits, residuals, a direction, their targets
 BLOCK_BYTES = 32 << 20  # of one array of rows × outputs that is made anew
+BLOCK_ROWS = 1 << 17  # and the most rows it has
 BLOCK_ARRAYS = 8  # of them that live at once, some in float64
 MEMORY = 8  # secant pairs
 WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
@@ -69,7 +70,8 @@ def workspace(n: int, outputs: int, dtype: torch.dtype, device: torch.device) ->
 
 def block_memory(n: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
     """Bytes of such arrays made anew by blocks, with the labels and weights of the rows."""
-    return min(BLOCK_ARRAYS * BLOCK_BYTES, workspace(n, outputs, dtype, device)) + 24 * n
+    one = min(BLOCK_BYTES, BLOCK_ROWS * padded_width(outputs, device) * dtype.itemsize)
+    return min(BLOCK_ARRAYS * one, workspace(n, outputs, dtype, device)) + 24 * n
 
 
 def gram_memory(p: int, dtype: torch.dtype) -> int:

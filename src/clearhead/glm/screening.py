@@ -53,12 +53,14 @@ class Screened(Solver):
 
     def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         wanted = self._wanted(point)
+        if int(wanted.sum()) > self.problem.design.capacity():
+            wanted = self._needed(point)
         if not bool(wanted.any()):
             return point.coef, point.logits, point.intercept
         missing = wanted.clone()
         missing[self.kept] = False
         if bool(missing.any()):
-            self._keep(wanted, point.slope)
+            self._keep(wanted, (point.coef != 0).any(1), point.slope)
         elif self.steps:
             self.share *= 0.3  # nothing was left out, so the solve on the kept features was too loose
         self.steps += 1
@@ -73,23 +75,32 @@ class Screened(Solver):
 
     def _wanted(self, point: Point) -> Tensor:
         """(p,) the features in use, those that the strong rule lets in at first, and violators afterwards."""
-        used = (point.coef != 0).any(1)
         if self.steps:
-            return used | (self.penalty.violation(point.coef.double(), point.slope, self.lambda_) > 0).any(1)
+            return self._needed(point)
+        used = (point.coef != 0).any(1)
         level = min(max(2 * self.lambda_ - self.before, LOWEST * self.lambda_), HIGHEST * self.lambda_)
         return used | (self.penalty.excess(point.slope, level)[0] > 0).any(1)
 
-    def _keep(self, wanted: Tensor, slope: Tensor) -> None:
-        """Gather the wanted features and, as far as there is room, those whose slope is largest."""
+    def _needed(self, point: Point) -> Tensor:
+        """(p,) the features in use and those that violate optimality."""
+        violation = self.penalty.violation(point.coef.double(), point.slope, self.lambda_)
+        return (point.coef != 0).any(1) | (violation > 0).any(1)
+
+    def _keep(self, wanted: Tensor, used: Tensor, slope: Tensor) -> None:
+        """Gather the features in use and, as far as there is room, the wanted ones and those whose slope is largest.
+
+        Where those in use do not fit, they and the wanted ones stay where they are, and each pass reads them there.
+        """
         room = self.problem.design.capacity()
         count = min(len(wanted), room, max(2 * int(wanted.sum()), FEWEST))
+        count = int(wanted.sum()) if int(used.sum()) >= room else count
         factors = self.penalty.weights(len(slope), slope)
         size = self.penalty.size(slope) / factors.clamp(min=1e-12)
         score = torch.where(torch.isfinite(factors), size, torch.zeros_like(size)).amax(1)
-        order = (score + wanted * 2 * (1 + score.max())).argsort(descending=True, stable=True)
-        chosen = order[: max(count, int(wanted.sum()))]
+        above = 2 * (1 + score.max())
+        chosen = (score + (wanted.double() + used.double()) * above).argsort(descending=True, stable=True)[:count]
         self.part = self.inner = None  # their memory is needed
-        self.kept = chosen[score[chosen] > 0].sort().values
+        self.kept = chosen[(score > 0)[chosen] | used[chosen]].sort().values
         self.part = self.problem.narrowed(self.kept)
         penalty = self.penalty
         if penalty.factors is not None:

@@ -11,9 +11,10 @@ from torch import Tensor
 from clearhead.core import distributed
 from clearhead.core.rows import Rows, TensorRows, read_ahead, touched
 from clearhead.core.scaling import Standardizer
-from clearhead.glm.block import Block
+from clearhead.glm.block import Block, some_columns
 from clearhead.glm.design import Design
 from clearhead.glm.designs.dense import DenseDesign
+from clearhead.glm.kernels.threads import all_threads
 from clearhead.glm.products import compute_dtype, padded_width
 
 __all__ = ["StreamedDesign"]
@@ -59,18 +60,22 @@ class StreamedDesign(Design):
 
     def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         """Blocks, read ahead; of ``columns`` from memory, where all of them are kept there."""
-        if columns is not None and self.kept is not None:
-            place = torch.full((self.shape[1],), -1, dtype=torch.int64, device=self.device)
-            place[self.kept[0]] = torch.arange(len(self.kept[0]), device=self.device)
-            if bool((place[columns] >= 0).all()):
-                return self.kept[1].blocks(place[columns])
+        if columns is not None and self.kept is not None and self._keeps(columns):
+            return self.kept[1].blocks(torch.searchsorted(self.kept[0], columns))
         self.reads += 1
         return self._read(columns)
+
+    def narrows(self, features: Tensor) -> bool:
+        return self._keeps(features) or super().narrows(features)
+
+    def _keeps(self, features: Tensor) -> bool:
+        """Whether all of them are in memory."""
+        return self.kept is not None and bool(torch.isin(features, self.kept[0]).all())
 
     def times(self, W: Tensor) -> Tensor:
         W = W.to(self.device, self.dtype)
         used = (W != 0).any(1)
-        if self.kept is not None and not bool(used.index_fill(0, self.kept[0], False).any()):
+        if self.kept is not None and self._keeps(used.nonzero().flatten()):
             return self.kept[1].times(W[self.kept[0]])
         out = torch.zeros(self.shape[0], padded_width(W.shape[1], self.device), dtype=self.dtype, device=self.device)
         if bool(used.any()):
@@ -97,7 +102,8 @@ class StreamedDesign(Design):
         for span, block in self.blocks():
             A = block.columns(left).dense()
             B = A if right is left else block.columns(right).dense()
-            sums += (A if self.uniform else A * self.weight[span, None]).T @ B
+            with all_threads():
+                sums += (A if self.uniform else A * self.weight[span, None]).T @ B
         return (distributed.all_reduce(sums) / self.total).to(self.dtype)
 
     def rows(self, index: Tensor) -> Tensor:
@@ -150,13 +156,14 @@ class StreamedDesign(Design):
         listed = None if columns is None else columns.cpu()
         if columns is not None:
             mean, inverse = mean[columns], inverse[columns]
-        for span, raw in read_ahead(self._ready(listed), AHEAD):
+        ready = self._ready(listed)
+        for span, raw in ready if isinstance(self.source, TensorRows) else read_ahead(ready, AHEAD):
             yield span, Block(raw, mean, inverse)
 
     def _ready(self, columns: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
         """What the reading thread does: bring a block into memory and onto the device."""
         for span, raw in touched(self.source):
-            raw = raw if columns is None else raw[:, columns]
+            raw = raw if columns is None else some_columns(raw, columns)
             if self.device.type == "cuda" and raw.device.type == "cpu":
                 raw = raw.pin_memory().to(self.device, non_blocking=True)
             yield span, raw

@@ -142,13 +142,10 @@ def softmax_block(
             builder.store(fitted, builder.gep(out_terms, [twice]))
             builder.store(total, builder.gep(out_terms, [builder.add(twice, I64(1))]))
             weighted = builder.fmul(q, wide)
-            entries = [builder.extract_element(weighted, ir.IntType(32)(c)) for c in range(lanes.width)]
+            entries = [lanes.lane(builder, weighted, c) for c in range(lanes.width)]
             return [
                 builder.fadd(carried[0], weighted),
-                *[
-                    lanes.fma(builder, lanes.splat(builder, e), q, old)
-                    for e, old in zip(entries, carried[1:], strict=True)
-                ],
+                *[lanes.fma(builder, e, q, old) for e, old in zip(entries, carried[1:], strict=True)],
             ]
 
         totals = lanes.pointer(builder, sums)

@@ -131,19 +131,19 @@ class ProxNewton(Solver):
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo on cached logits: the model's curvature is not an upper bound."""
         direction = self.problem.direction(delta)
-        ahead = self.penalty.value(point.coef + delta, self.lambda_)
-        here = self.penalty.value(point.coef, self.lambda_)
-        decrease = -float((point.slope * delta).sum()) + ahead - here
+        coef, logits = point.coef + delta, point.logits + direction
+        penalty = self.penalty.value(coef, self.lambda_)
+        decrease = -float((point.slope * delta).sum()) + penalty - (point.objective - point.fit.loss)
         # In float64 the objective itself is known to some sixteen roundings of its sum, no better.
         rounding = max(torch.finfo(self.problem.dtype).eps, 16 * torch.finfo(torch.float64).eps)
         size, slack = 1.0, rounding * abs(point.objective)
         for _ in range(25):
-            coef, logits = point.coef + size * delta, point.logits + size * direction
             intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2)
-            objective = fit.loss + self.penalty.value(coef, self.lambda_)
-            margin = point.objective + 1e-4 * size * min(decrease, 0.0) + slack - objective
+            margin = point.objective + 1e-4 * size * min(decrease, 0.0) + slack - (fit.loss + penalty)
             if distributed.smallest(margin) >= 0:
                 return coef, logits, intercept
             size *= 0.5
+            coef, logits = point.coef + size * delta, point.logits + size * direction
+            penalty = self.penalty.value(coef, self.lambda_)
         self.memory = SecantMemory(MEMORY)  # what misled the model is forgotten
         return point.coef, point.logits, point.intercept
