@@ -151,7 +151,7 @@ def touched(rows: Rows) -> Iterator[tuple[slice, Tensor]]:
     p, itemsize = rows.shape[1], rows.dtype.itemsize
     for span, block in rows.blocks(max(256, BLOCK_BYTES // (p * itemsize))):
         if block.device.type == "cpu" and block.numel() and block.is_contiguous():
-            block.detach().view(-1).view(torch.uint8)[::PAGE].numpy().max()
+            block.detach().view(-1)[:: PAGE // block.element_size()].max()
         yield span, block
 
 

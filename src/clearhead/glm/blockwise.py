@@ -81,8 +81,8 @@ class Blockwise(RowArrays):
             k = self.targets.shape[1]
             sums = self._sums(k)
             for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
-                theta = fit.theta if self.design.uniform else fit.theta * self.design.weight[span, None]
-                sums += Z.against(theta, k)
+                weight = self.design.weight[span, None]
+                sums += Z.against(fit.theta if self.design.uniform else fit.theta * weight, k)
             self._slope = theta, distributed.all_reduce(sums) / self.design.total
         return self._slope[1].clone()
 

@@ -198,13 +198,14 @@ class Problem:
         return distributed.agreed(torch.linalg.lstsq(curvature + ridge, slope).solution)
 
     def _descend(self, logits: Logits, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
-        slack = torch.finfo(self.dtype).eps
+        # The loss is known to some roundings of its sum: within these the mean residual says which is better.
+        noise = max(torch.finfo(self.dtype).eps, 16 * torch.finfo(torch.float64).eps) * abs(fit.loss)
         # Where logits are made anew, each trial is a pass over the rows.
         for halving in range(20 if self.arrays.held else 3):
             trial = b + step * 0.5**halving
             following = self.fit(logits, trial)
             smaller = float(following.theta_mean.abs().max()) < float(fit.theta_mean.abs().max())
-            if following.loss < fit.loss or (smaller and following.loss <= fit.loss * (1 + slack)):
+            if following.loss < fit.loss - noise or (smaller and following.loss <= fit.loss + noise):
                 return trial, following
             if float(step.abs().max()) * 0.5**halving < 1e-14:
                 break
