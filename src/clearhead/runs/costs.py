@@ -14,6 +14,7 @@ __all__ = ["Costs"]
 
 SOFTMAX = 2.6  # passes over the logits a certificate: the intercept's Newton steps and the line search
 SWEEPS = 35  # of an inner solve, on average, as far as its budget allows them
+OTHER = 0.3  # of products, loss and inner solves: what small tensors and waiting threads add, by the solver's profile
 PASSES = 1.5  # of all rows from where they are stored, a λ: 1 to 2 were measured
 
 
@@ -62,6 +63,7 @@ class Costs:
                 again = PASSES + (2 * certificates if a > self.kept else 0)
                 seconds["rows from disk"] += again * self._pass()
                 passes += again
+        seconds["small"] += OTHER * sum(seconds[part] for part in ("products", "loss", "inner solves"))
         seconds["ranks"] += self._sum(8.0 * gram**2)
         return seconds, self.products if self.dense else passes, flops
 
