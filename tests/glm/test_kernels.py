@@ -93,6 +93,6 @@ def test_the_loss_of_well_classified_rows_keeps_its_digits(k: int) -> None:
 def test_so_are_those_of_many_outputs(loss: Loss, dtype: torch.dtype) -> None:
     Z = -torch.logspace(-2, 3.2, 80 * 40, dtype=torch.float64).view(80, 40).to(dtype)
     theta = loss.residual(Z, torch.zeros_like(Z))
-    squares = loss.mean_curvature(Z, torch.zeros_like(Z), torch.ones(80, 1, dtype=dtype))
+    squares = loss.mean_curvature(theta, torch.zeros_like(Z), torch.ones(80, 1, dtype=dtype))
     for made in (theta, squares):
         assert not ((made != 0) & (made.abs() < torch.finfo(dtype).tiny)).any()

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from clearhead.glm.losses import Loss, Multinomial
 
@@ -48,13 +49,12 @@ def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor, weight: Tensor, t
         return _compiled(logits, b, Y, weight, target_sum)
     Z = logits[:, :k] + b.to(logits)
     targets, column = Y[:, :k], weight[:, None]
-    theta = torch.zeros_like(logits)
-    theta[:, :k] = loss.residual(Z, targets)
+    residual = loss.residual(Z, targets)
     return Fit(
         float(weight.double() @ loss.rows(Z, targets).double()),
-        (theta[:, :k].double() * column).sum(0),
-        (loss.mean_curvature if k <= FULL_CURVATURE else loss.mean_diagonal)(Z, targets, column).double(),
-        theta,
+        weight.double() @ residual.double(),
+        (loss.mean_curvature if k <= FULL_CURVATURE else loss.mean_diagonal)(residual, targets, column).double(),
+        pad(residual, (0, logits.shape[1] - k)),
     )
 
 

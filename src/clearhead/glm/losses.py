@@ -42,11 +42,12 @@ class Loss(ABC):
         """(n,) −ℓ*(−θ); −inf outside the domain."""
 
     @abstractmethod
-    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        """(k, k) Σᵢ wᵢ ∂²ℓ/∂z² with ``weight`` (n, 1) summing to whatever the caller likes."""
+    def mean_curvature(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        """(k, k) Σᵢ wᵢ ∂²ℓ/∂z² where the residual is ``theta``, with ``weight`` (n, 1) summing to whatever the caller
+        likes."""
 
     @abstractmethod
-    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+    def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         """(k,) the diagonal of `mean_curvature`."""
 
     def labels(self, y: Any, n: int) -> Labels | None:
@@ -99,13 +100,13 @@ class Multinomial(Loss):
         entropy: Tensor = torch.special.entr(Y - theta)
         return entropy.sum(1)
 
-    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        Q = _normal(Z.softmax(1))
+    def mean_curvature(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        Q = Y - theta
         weighted = Q * weight
         return torch.diag(weighted.sum(0)) - Q.T @ weighted
 
-    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        Q = _normal(Z.softmax(1))
+    def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        Q = Y - theta
         return (Q * (1 - Q) * weight).sum(0)
 
     def labels(self, y: Any, n: int) -> Labels | None:
@@ -145,11 +146,11 @@ class Binomial(Loss):
         entropy: Tensor = torch.special.entr(q) + torch.special.entr(1 - q)
         return entropy.sum(1)
 
-    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        return torch.diag(self.mean_diagonal(Z, Y, weight))
+    def mean_curvature(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        return torch.diag(self.mean_diagonal(theta, Y, weight))
 
-    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        q = _normal(Z.sigmoid())
+    def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        q = Y - theta
         return (weight * q * (1 - q)).sum(0)
 
     def curvature_bound(self) -> float:
@@ -182,11 +183,11 @@ class Gaussian(Loss):
     def dual_rows(self, theta: Tensor, Y: Tensor) -> Tensor:
         return (theta * (Y - 0.5 * theta)).sum(1)
 
-    def mean_curvature(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        return torch.diag(self.mean_diagonal(Z, Y, weight))
+    def mean_curvature(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        return torch.diag(self.mean_diagonal(theta, Y, weight))
 
-    def mean_diagonal(self, Z: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        return weight.sum().expand(Z.shape[1])
+    def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+        return weight.sum().expand(theta.shape[1])
 
     def curvature_bound(self) -> float:
         return 1.0
