@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from clearhead.glm.kernels.compiled import compiled
-from clearhead.glm.kernels.intrinsics import axpy, correct, rank_one, visit_entries
 from clearhead.glm.kernels.products import outer_rows
+from clearhead.glm.kernels.row_steps import axpy, correct, rank_one, visit_entries
 
 __all__ = ["entry_descent", "row_blocks", "row_descent"]
 
