@@ -84,16 +84,12 @@ class Lanes:
         if self.bits * self.width < 512:
             return
         place = builder.bitcast(builder.gep(pointer, [index]), ir.IntType(8).as_pointer())
-        name, arguments = "llvm.prefetch.p0i8", [place, I32(0), I32(2), I32(1)]  # to read, second level, data
-        if name not in builder.module.globals:
-            ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
-        builder.call(builder.module.globals[name], arguments)
+        arguments = [place, I32(0), I32(2), I32(1)]  # to read, second level, data
+        self.call(builder, "llvm.prefetch.p0i8", ir.VoidType(), arguments)
 
     def splat(self, builder: Any, value: Any) -> Any:
         undefined = ir.Constant(self.vector, ir.Undefined)
-        single = builder.insert_element(undefined, value, I32(0))
-        mask = ir.Constant(ir.VectorType(I32, self.width), [0] * self.width)
-        return builder.shuffle_vector(single, undefined, mask)
+        return self.lane(builder, builder.insert_element(undefined, value, I32(0)), 0)
 
     def fma(self, builder: Any, a: Any, b: Any, c: Any) -> Any:
         """a·b + c."""
@@ -115,18 +111,23 @@ class Lanes:
         mask = builder.bitcast(builder.fcmp_unordered("!=", v, self.zero), ir.IntType(self.width))
         return builder.icmp_unsigned("!=", mask, ir.Constant(ir.IntType(self.width), 0))
 
-    def call(self, builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+    def call(
+        self, builder: Any, name: str, result: Any, arguments: Sequence[Any], fastmath: tuple[str, ...] = ()
+    ) -> Any:
         module = builder.module
         if name not in module.globals:
             ir.Function(module, ir.FunctionType(result, [a.type for a in arguments]), name)
-        return builder.call(module.globals[name], arguments, fastmath=("reassoc", "nnan") if ".reduce." in name else ())
+        return builder.call(module.globals[name], arguments, fastmath=fastmath)
 
     def sum(self, builder: Any, v: Any) -> Any:
         start = ir.Constant(self.scalar, -0.0)
-        return self.call(builder, f"llvm.vector.reduce.fadd.{self.suffix}", self.scalar, [start, v])
+        name = f"llvm.vector.reduce.fadd.{self.suffix}"
+        return self.call(builder, name, self.scalar, [start, v], ("reassoc",))
 
     def max(self, builder: Any, v: Any) -> Any:
-        return self.call(builder, f"llvm.vector.reduce.fmax.{self.suffix}", self.scalar, [v])
+        """The largest lane; that there is no NaN is taken on trust, for minding it doubles a softmax pass."""
+        name = f"llvm.vector.reduce.fmax.{self.suffix}"
+        return self.call(builder, name, self.scalar, [v], ("reassoc", "nnan"))
 
     def exp(self, builder: Any, x: Any) -> Any:
         """exp(x) for x ≤ 0, to rounding; zero below the clamp."""
