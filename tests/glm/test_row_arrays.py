@@ -102,7 +102,8 @@ def test_beyond_a_number_of_classes_the_curvature_is_a_diagonal(
     y[:70] = torch.arange(70)  # every class occurs
     limits = {"n_lambdas": 4, "lambda_min_ratio": 0.3, "tol": 1e-6}
     whole = fit_path(X, y, **limits)
-    monkeypatch.setattr(importlib.import_module("clearhead.glm.fit"), "FULL_CURVATURE", 64)
+    for name in ("fit", "blockwise"):
+        monkeypatch.setattr(importlib.import_module(f"clearhead.glm.{name}"), "FULL_CURVATURE", 64)
     small = fit_path(X, y, **limits, options=SolveOptions(memory=memory))
     for a, b in zip(whole, small, strict=True):
         assert b.status.ok

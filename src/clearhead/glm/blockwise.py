@@ -5,6 +5,7 @@ With 20,000 classes one such array is 80 kB a row (decision 0104).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,7 +17,7 @@ from torch.nn.functional import pad
 from clearhead.core import distributed
 from clearhead.glm import room
 from clearhead.glm.block import Block
-from clearhead.glm.fit import Fit, evaluate
+from clearhead.glm.fit import EVERY_CURVATURE, FULL_CURVATURE, Fit, evaluate, summed_curvature
 from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
 from clearhead.glm.row_arrays import RowArrays
 from clearhead.glm.targets import Labels
@@ -60,6 +61,7 @@ class Blockwise(RowArrays):
 
     _fit: Fit | None = None
     _slope: tuple[_Residual, Tensor] | None = None
+    _curvature: Tensor | None = None  # where `_slope` was found
 
     def logits(self, W: Tensor) -> Deferred:
         return Deferred(W.to(self.design.device, self.design.dtype))
@@ -69,39 +71,45 @@ class Blockwise(RowArrays):
 
     def fit(self, logits: Deferred, b: Tensor) -> Fit:
         if self._fit is None or not distributed.all_agree(self._fit.theta.same(logits.W, b)):
-            loss, sums = 0.0, [torch.zeros((), dtype=torch.float64)] * 2
+            k, sums = self.targets.shape[1], None
             for _, _, fit in self._passes(logits.W, b):
-                loss += fit.loss
-                sums = [total + part for total, part in zip(sums, (fit.theta_mean, fit.curvature), strict=True)]
-            self._fit = Fit(loss, sums[0], sums[1], _Residual(logits.W, b.clone()))
+                sums = fit.packed() if sums is None else sums + fit.packed()
+            assert sums is not None
+            self._fit = Fit.unpacked(sums, _Residual(logits.W, b.clone()), k)
         return self._fit
 
     def against(self, theta: _Residual) -> Tensor:
         if self._slope is None or not distributed.all_agree(self._slope[0].same(theta.W, theta.b)):
-            k = self.targets.shape[1]
+            k, curvature = self.targets.shape[1], None
             sums = self._sums(k)
             for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
                 weight = self.design.weight[span, None]
                 sums += Z.against(fit.theta if self.design.uniform else fit.theta * weight, k)
-            self._slope = theta, distributed.all_reduce(sums) / self.design.total
+                if EVERY_CURVATURE < k <= FULL_CURVATURE:  # a step from here wants it
+                    part = self._curvature_of(span, fit)
+                    curvature = part if curvature is None else curvature.add_(part)
+            self._slope, self._curvature = (theta, distributed.all_reduce(sums) / self.design.total), curvature
         return self._slope[1].clone()
+
+    def curvature(self, theta: _Residual) -> Tensor:
+        if self._curvature is None or self._slope is None or not self._slope[0].same(theta.W, theta.b):
+            parts = (self._curvature_of(span, fit) for span, _, fit in self._passes(theta.W, theta.b))
+            return functools.reduce(Tensor.add_, parts)
+        return self._curvature.clone()
 
     def remember(self, theta: _Residual, slope: Tensor) -> None:
         """Learn that ``against(theta)`` is ``slope``."""
-        self._slope = theta, slope
+        self._slope, self._curvature = (theta, slope), None
 
     def moments(self) -> tuple[Tensor, Tensor]:
         k = self.targets.shape[1]
+        if isinstance(self.targets, Labels) and k >= VECTOR_OUTPUTS:
+            return self._class_sums(self.targets.labels)
         sums = self._sums(k + 1)
         for span, Z in self._blocks():
             weight = self.design.weight[span, None]
-            if k < VECTOR_OUTPUTS or not isinstance(self.targets, Labels):
-                columns = torch.cat([self._targets(span)[:, :k] * weight, weight], 1)
-                sums += Z.against(pad(columns, (0, padded_width(k + 1, weight.device) - k - 1)), k + 1)
-                continue
-            weighted = Z.dense() * weight
-            sums[:, k] += weighted.sum(0, dtype=torch.float64)
-            sums.T.index_add_(0, self.targets.labels[span], weighted.double())
+            columns = torch.cat([self._targets(span)[:, :k] * weight, weight], 1)
+            sums += Z.against(pad(columns, (0, padded_width(k + 1, weight.device) - k - 1)), k + 1)
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]
 
@@ -128,20 +136,25 @@ class Blockwise(RowArrays):
                 logits = W.new_zeros(span.stop - span.start, self.width)
             if self.offset is not None:
                 logits += self.pad(self.offset[span])
-            Y, weight = self._targets(span), self.design.weight[span]
-            yield span, Z, evaluate(self.loss, logits, b, Y, weight, self._target_sum(span, Y))
+            Y, weight = self._given(span), self.design.weight[span]
+            yield span, Z, evaluate(self.loss, logits, b, Y, weight, self._target_sum(Y, span))
+
+    def _given(self, span: slice) -> Tensor | Labels:
+        """Padded targets or class numbers of some rows."""
+        return self.targets.rows(span) if isinstance(self.targets, Labels) else self.pad(self.targets[span])
 
     def _targets(self, span: slice) -> Tensor:
         """(m, width) padded targets of some rows."""
-        if isinstance(self.targets, Labels):
-            return self.targets.block(span, self.width, self.design.dtype)
-        return self.pad(self.targets[span])
+        given = self._given(span)
+        return given.block(slice(None), self.width, self.design.dtype) if isinstance(given, Labels) else given
 
-    def _target_sum(self, span: slice, Y: Tensor) -> Tensor:
-        """(k,) Σ wᵢ yᵢ over some rows with padded targets ``Y``."""
-        if isinstance(self.targets, Labels):
-            return Labels(self.targets.labels[span], self.targets.k).weighted(self.weight[span])
-        return self.weight[span] @ Y[:, : self.targets.shape[1]].double()
+    def _target_sum(self, Y: Tensor | Labels, span: slice) -> Tensor:
+        """(k,) Σ wᵢ yᵢ over some rows with targets ``Y``."""
+        weight = self.weight[span]
+        return Y.weighted(weight) if isinstance(Y, Labels) else weight @ Y[:, : self.targets.shape[1]].double()
+
+    def _curvature_of(self, span: slice, fit: Fit) -> Tensor:
+        return summed_curvature(self.loss, fit.theta, self._given(span), self.design.weight[span])
 
     def _sums(self, columns: int) -> Tensor:
         return torch.zeros(self.design.shape[1], columns, dtype=torch.float64, device=self.design.device)

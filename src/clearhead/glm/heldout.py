@@ -42,11 +42,11 @@ class HeldOut:
 def separates(problem: Problem, solution: Solution) -> bool:
     """Whether ``solution`` puts every row on its own side, which proves that without a penalty no optimum exists."""
     targets = problem.targets
-    if problem.loss.name == "gaussian" or isinstance(targets, Labels):
-        return False  # rows × outputs are not held: nothing is proven
-    hard = bool(((targets == 0) | (targets == 1)).all())
+    if problem.loss.name == "gaussian":
+        return False
+    hard = isinstance(targets, Labels) or bool(((targets == 0) | (targets == 1)).all())
     theta = problem.fit(problem.logits(solution.coef.to(problem.device)), solution.intercept.to(problem.device)).theta
-    if not hard or not isinstance(theta, Tensor):
+    if not hard or not isinstance(theta, Tensor):  # where rows × outputs are not held, nothing is proven
         return False
     sure = (theta[:, : problem.n_outputs].abs() < 0.5) | (problem.weight == 0)[:, None]
     return bool(sure.all() if problem.loss.shift_invariant else sure.all(0).any())

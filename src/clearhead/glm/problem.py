@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ from clearhead.glm.blockwise import Blockwise
 from clearhead.glm.design import Design
 from clearhead.glm.designs import build_design
 from clearhead.glm.fit import Fit
+from clearhead.glm.intercept import InterceptSolver
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
-from clearhead.glm.products import padded_width
+from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
 from clearhead.glm.room import Room
 from clearhead.glm.row_arrays import Logits, RowArrays, Whole
 from clearhead.glm.row_weights import row_weights
@@ -35,8 +36,8 @@ __all__ = ["Problem"]
 class Problem:
     """What is minimised, apart from the penalty: Σᵢ wᵢ ℓ(oᵢ + zᵢW + b, yᵢ) / n with weights of mean 1.
 
-    ``targets`` (n, k), ``weight`` (n,) and ``offset`` (n, k) or None are float64 on the design's device. Where arrays
-    of rows × outputs do not fit (``blockwise``), targets may be `Labels`, and such arrays are made anew by blocks.
+    ``targets`` (n, k), ``weight`` (n,) and ``offset`` (n, k) or None are float64 on the design's device; many classes
+    are `Labels`. Where arrays of rows × outputs do not fit (``blockwise``), they are made anew by blocks.
     """
 
     design: Design
@@ -47,7 +48,6 @@ class Problem:
     scaler: Standardizer
     intercept: bool = True
     blockwise: bool = False
-    _last_fit: tuple[Logits, Tensor, Fit] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def build(
@@ -98,8 +98,12 @@ class Problem:
     @cached_property
     def arrays(self) -> RowArrays:
         """What has a row for each row of the data and a column for each output."""
-        kind = Blockwise if self.blockwise or isinstance(self.targets, Labels) else Whole
+        kind = Blockwise if self.blockwise else Whole
         return kind(self.design, self.targets, self.weight, self.offset, self.loss)
+
+    @cached_property
+    def _intercepts(self) -> InterceptSolver:
+        return InterceptSolver(self)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -148,6 +152,14 @@ class Problem:
         sums = distributed.all_reduce(passed.packed()) / self.design.total
         return Fit.unpacked(sums, passed.theta, self.n_outputs)
 
+    def curvature(self, fit: Fit) -> Tensor:
+        """(k, k) mean curvature of the loss at a fit, or its diagonal (k,) where `Fit` brings that."""
+        if fit.curvature is not None:
+            return fit.curvature
+        made = distributed.all_reduce(self.arrays.curvature(fit.theta)) / self.design.total
+        self._intercepts.learn(made)
+        return made
+
     def slope(self, theta: Any) -> Tensor:
         """(p, k) float64 = Zᵀwθ/n of a residual of `fit`."""
         return self.arrays.against(theta)
@@ -160,56 +172,10 @@ class Problem:
     def solve_intercept(self, logits: Logits, start: Tensor, limit: int = 30, slack: float = 0.0) -> tuple[Tensor, Fit]:
         """The exact intercept (k,) for these logits, by Newton from ``start``, and the fit there.
 
-        Steps that do not descend are halved; it ends when the mean residual is rounding. Where arrays are not held a
-        step is a pass over the rows: one less is made, and a residual of ``slack`` of the mean target is good enough.
+        It ends when the mean residual is rounding. Where outputs are many, or a step is a pass over the rows, a
+        residual of ``slack`` of the mean target is good enough.
         """
-        b = start.double()
-        fit = self._known_fit(logits, b) or self.fit(logits, b)
-        if not self.intercept:
-            return b, fit
-        eps = torch.finfo(self.dtype).eps
-        enough = 0.3 * eps * torch.ones_like(b)
-        if not self.arrays.held:
-            enough = enough.maximum(max(10 * eps, slack) * self.target_mean.abs())
-            limit -= 1
-        for _ in range(limit):
-            if not math.isfinite(fit.loss) or bool((fit.theta_mean.abs() <= enough).all()):
-                break
-            trial, following = self._descend(logits, b, self._newton(fit).to(b), fit)
-            if following is None:
-                break
-            b, fit = trial, following
-        self._last_fit = (logits, b, fit)
-        return b, fit
-
-    def _known_fit(self, logits: Logits, b: Tensor) -> Fit | None:
-        """What `solve_intercept` ended with, where it is asked for again: a line search's fit by its certificate."""
-        if self._last_fit is None or self._last_fit[0] is not logits or not torch.equal(self._last_fit[1], b):
-            return None
-        return self._last_fit[2]
-
-    def _newton(self, fit: Fit) -> Tensor:
-        """The intercept's step (k,); with the diagonal of the curvature alone, by that."""
-        curvature, slope = fit.curvature.cpu(), fit.theta_mean.cpu()
-        if curvature.ndim == 1:
-            return distributed.agreed(slope / curvature.clamp(min=1e-12 * float(curvature.max())))
-        # S is singular along equal shifts of all classes; adding that direction makes the system regular.
-        ridge = curvature.diagonal().mean().clamp(min=1e-12) / len(slope) * self.loss.shift_invariant
-        return distributed.agreed(torch.linalg.lstsq(curvature + ridge, slope).solution)
-
-    def _descend(self, logits: Logits, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
-        # The loss is known to some roundings of its sum: within these the mean residual says which is better.
-        noise = max(torch.finfo(self.dtype).eps, 16 * torch.finfo(torch.float64).eps) * abs(fit.loss)
-        # Where logits are made anew, each trial is a pass over the rows.
-        for halving in range(20 if self.arrays.held else 3):
-            trial = b + step * 0.5**halving
-            following = self.fit(logits, trial)
-            smaller = float(following.theta_mean.abs().max()) < float(fit.theta_mean.abs().max())
-            if following.loss < fit.loss - noise or (smaller and following.loss <= fit.loss + noise):
-                return trial, following
-            if float(step.abs().max()) * 0.5**halving < 1e-14:
-                break
-        return b, None
+        return self._intercepts.solve(logits, start, limit, slack)
 
     @cached_property
     def null(self) -> tuple[Tensor, float, Tensor]:
@@ -223,7 +189,7 @@ class Problem:
             slope = cross - mean * (self.target_mean - fit.theta_mean)
             self.arrays.remember(fit.theta, slope)
             return b, fit.loss, slope
-        if not self.design.costly or not isinstance(self.arrays, Whole):
+        if not self.design.costly or not isinstance(self.arrays, Whole) or isinstance(self.targets, Labels):
             return b, fit.loss, self.slope(fit.theta)
         # One pass for all that is ever needed of products with fixed columns.
         k, ones = self.n_outputs, torch.ones(len(self.targets), 1, dtype=self.dtype, device=self.device)
@@ -251,8 +217,8 @@ class Problem:
 def _targets(y: Any, loss: Loss, n: int, room: Room) -> tuple[Tensor | Labels, bool]:
     """The targets in the form that fits, and whether arrays of rows × outputs are made anew by blocks."""
     labels = loss.labels(y, n)
-    if labels is not None and not room.holds(labels.k):
-        return labels, True
+    if labels is not None and (labels.k > VECTOR_OUTPUTS or not room.holds(labels.k)):
+        return labels, not room.holds(labels.k)
     values = loss.encode(y, n)
     return values, not room.holds(values.shape[1])
 

@@ -13,14 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from clearhead.core import distributed
 from clearhead.glm.design import Design
-from clearhead.glm.fit import Fit, evaluate
+from clearhead.glm.fit import Fit, evaluate, summed_curvature
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded_width
 from clearhead.glm.targets import Labels
 
 __all__ = ["Logits", "RowArrays", "Whole"]
+
+ROWS = 16_384  # whose dual values are computed at once, in float64
 
 Logits = Any  # a padded (n, width) tensor, or `blockwise.Deferred`
 
@@ -71,12 +74,26 @@ class RowArrays(ABC):
         """Sums at logits + b, and the residual θ in this form."""
 
     @abstractmethod
+    def curvature(self, theta: Any) -> Tensor:
+        """(k, k) Σᵢ wᵢ ∂²ℓ/∂z² where a `fit` did not make it."""
+
+    @abstractmethod
     def against(self, theta: Any) -> Tensor:
         """(p, k) Zᵀ·diag(w)·θ / total over all ranks, for a residual of `fit`."""
 
     @abstractmethod
     def moments(self) -> tuple[Tensor, Tensor]:
         """(p, k) Zᵀ·diag(w)·Y / total and (p, 1) Zᵀ·w / total over all ranks."""
+
+    def _class_sums(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """`moments` from class numbers (n,): the rows of each class added up."""
+        (p, k), device = (self.design.shape[1], self.targets.shape[1]), self.design.device
+        sums = torch.zeros(k, p, dtype=torch.float64, device=device)
+        for span, Z in self.design.blocks():
+            weighted = Z.dense().double() * self.weight[span, None]
+            sums.index_add_(0, labels[span], weighted)
+        sums = distributed.all_reduce(sums) / self.design.total
+        return sums.T.contiguous(), sums.sum(0)[:, None]
 
     @abstractmethod
     def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> Tensor:
@@ -97,7 +114,8 @@ class Whole(RowArrays):
     @cached_property
     def padded_targets(self) -> Tensor:
         """(n, width) targets in compute precision."""
-        assert isinstance(self.targets, Tensor)
+        if isinstance(self.targets, Labels):
+            return self.targets.block(slice(None), self.width, self.design.dtype)
         return self.pad(self.targets)
 
     def logits(self, W: Tensor) -> Tensor:
@@ -108,16 +126,33 @@ class Whole(RowArrays):
         return self.design.times(delta)
 
     def fit(self, logits: Tensor, b: Tensor) -> Fit:
-        return evaluate(self.loss, logits, b, self.padded_targets, self.design.weight, self.target_sum)
+        return evaluate(self.loss, logits, b, self._given, self.design.weight, self.target_sum)
+
+    def curvature(self, theta: Tensor) -> Tensor:
+        return summed_curvature(self.loss, theta, self._given, self.design.weight)
+
+    @property
+    def _given(self) -> Tensor | Labels:
+        return self.targets if isinstance(self.targets, Labels) else self.padded_targets
 
     def against(self, theta: Tensor) -> Tensor:
         return self.design.against(theta, self.targets.shape[1])
 
     def moments(self) -> tuple[Tensor, Tensor]:
+        if isinstance(self.targets, Labels):
+            return self._class_sums(self.targets.labels)
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
         return self.against(self.padded_targets), self.design.against(ones, 1)
 
     def dual(self, theta: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
-        assert isinstance(self.targets, Tensor)
-        point = mix * (self.targets - share) + (1 - mix) * theta[:, : len(share)].double()
-        return self._dual_sum(tau * point, self.targets, slice(None))
+        total = self.weight.new_zeros(())
+        for start in range(0, len(theta), ROWS):
+            span = slice(start, start + ROWS)
+            Y = (
+                self.targets.block(span, len(share), torch.float64)
+                if isinstance(self.targets, Labels)
+                else self.targets[span]
+            )
+            point = mix * (Y - share) + (1 - mix) * theta[span, : len(share)].double()
+            total += self._dual_sum(tau * point, Y, span)
+        return total

@@ -34,6 +34,10 @@ class Labels:
         """The same on another device."""
         return Labels(self.labels.to(device), self.k)
 
+    def rows(self, span: slice) -> Labels:
+        """Those of some rows."""
+        return Labels(self.labels[span], self.k)
+
     def block(self, span: slice, width: int, dtype: torch.dtype) -> Tensor:
         """(m, width) of some rows, written out and padded with zeros."""
         labels = self.labels[span, None]

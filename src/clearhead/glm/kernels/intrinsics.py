@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from clearhead.glm.kernels.ir import I64, Lanes, Stored, counted_loop
 
-__all__ = ["dot_tile", "emit", "outer_tile", "softmax_block", "tile"]
+__all__ = ["dot_tile", "emit", "exponentials", "outer_tile", "softmax_block", "tile"]
 
 tile: Any = intrinsic(prefer_literal=True)  # what it decorates is called without the typing context
 
@@ -153,3 +153,26 @@ def softmax_block(
             lanes.store(builder, value, totals, I64(r))
 
     return emit((bits, width), 8, generate)
+
+
+@tile  # type: ignore[untyped-decorator]
+def exponentials(_context: Any, bits: Any, width: Any, x: Any, n: Any, peak: Any) -> Any:
+    """x = exp(x − max x) over n ≥ 1 vectors, and that maximum in ``peak``."""
+
+    def generate(lanes: Lanes, builder: Any, x: Any, n: Any, peak: Any) -> None:
+        row = lanes.pointer(builder, x)
+
+        def widest(i: Any, carried: list[Any]) -> list[Any]:
+            return [lanes.larger(builder, lanes.load(builder, row, i), carried[0])]
+
+        largest = lanes.max(builder, counted_loop(builder, n, [lanes.load(builder, row, I64(0))], widest)[0])
+        builder.store(largest, lanes.scalars(builder, peak))
+        peaks = lanes.splat(builder, largest)
+
+        def powers(i: Any, carried: list[Any]) -> list[Any]:
+            lanes.store(builder, lanes.exp(builder, builder.fsub(lanes.load(builder, row, i), peaks)), row, i)
+            return carried
+
+        counted_loop(builder, n, [], powers)
+
+    return emit((bits, width), 3, generate)

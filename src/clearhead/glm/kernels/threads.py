@@ -53,9 +53,10 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="clearhead-rows")
 
 
-def over_rows(n: int, work: Callable[[int, int, int], None], multiple: int = 8) -> int:
-    """Call ``work(part, start, stop)`` on as many parts of the n rows as torch has threads; return how many."""
-    workers = max(1, min(_reserved.get() or torch.get_num_threads(), n // 256))
+def over_rows(n: int, work: Callable[[int, int, int], None], multiple: int = 8, least: int = 256) -> int:
+    """Call ``work(part, start, stop)`` on as many parts of the n rows as torch has threads, of ``least`` rows or more;
+    return how many."""
+    workers = max(1, min(_reserved.get() or torch.get_num_threads(), n // least))
     size = -(-n // workers)
     size = -(-size // multiple) * multiple
     spans = [(start, min(start + size, n)) for start in range(0, n, size)]

@@ -66,7 +66,7 @@ class ProxNewton(Solver):
         self._admit(point)
         if not len(self.features):
             return point.coef, point.logits, point.intercept
-        S = self._square(point.fit.curvature)
+        S = self._square(self.problem.curvature(point.fit))
         left, right = self.memory.correction(self.gram, self.features, S)
         start = point.coef[self.features]
         model = Model(self.gram, S, left, right, point.slope[self.features].to(start), self.features)
