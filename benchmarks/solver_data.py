@@ -57,7 +57,7 @@ def sentences() -> tuple[Tensor, Tensor]:
 
 def synthetic(n: int, p: int, k: int) -> tuple[Tensor, Tensor]:
     """What `draw` gives, from the store; another process draws it, whose memory is not that of this one."""
-    files = [STORE / f"synthetic-{n}-{p}-{k}-{name}.npy" for name in "Xy"]
+    files = [STORE / f"centred-{n}-{p}-{k}-{name}.npy" for name in "Xy"]
     if not all(file.is_file() for file in files):
         subprocess.run([sys.executable, __file__, str(n), str(p), str(k)], check=True)
     X, y = (torch.from_numpy(np.load(file)) for file in files)
@@ -71,6 +71,7 @@ def draw(n: int, p: int, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     X = (common + torch.randn(n, p, generator=generator)).relu_()
     W = torch.randn(p, k, generator=generator) * (torch.rand(p, k, generator=generator) < 0.05)
     Z = X @ W
+    Z -= Z.mean(0)  # else some of many classes never occur
     gumbel = -torch.log(-torch.log(torch.rand(n, k, generator=generator).clamp(1e-9, 1 - 1e-7)))
     return X, (Z / Z.std() * 3 + gumbel).argmax(1)
 
@@ -78,7 +79,7 @@ def draw(n: int, p: int, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 def main() -> None:
     n, p, k = map(int, sys.argv[1:4])
     for name, tensor in zip("Xy", draw(n, p, k), strict=True):
-        with atomic_path(STORE / f"synthetic-{n}-{p}-{k}-{name}.npy") as path, open(path, "wb") as file:
+        with atomic_path(STORE / f"centred-{n}-{p}-{k}-{name}.npy") as path, open(path, "wb") as file:
             np.save(file, tensor.numpy())
 
 

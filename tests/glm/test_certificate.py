@@ -73,9 +73,9 @@ def test_the_row_that_is_mixed_in_is_worth_what_its_sum_over_rows_says(name: str
     options = SolveOptions(offset=torch.randn(len(X), 3 if name == "multinomial" else 1).double() if offset else None)
     problem = Problem.build(X, y, loss, sample_weight=torch.rand(len(X)) + 0.1, options=options)
     share = 0.7 * problem.target_mean + (0.1 if name == "multinomial" else 0.05)
-    fit = problem.fit(problem.logits(torch.zeros(X.shape[1], problem.n_outputs).double()), problem.target_mean * 0)
-    summed = problem.dual(fit.theta, 1.0, 1.0, share)  # mixed in whole, nothing of θ is left
-    bound = _Bound(problem, PENALTIES["elastic net"], 0.1, 0.0, None, None, None, None)  # type: ignore[arg-type]
+    logits = problem.logits(torch.zeros(X.shape[1], problem.n_outputs).double())
+    summed = problem.dual(logits, problem.target_mean * 0, 1.0, 1.0, share)  # mixed in whole, nothing of θ is left
+    bound = _Bound(problem, PENALTIES["elastic net"], 0.1, 0.0, *[None] * 6)  # type: ignore[arg-type]
     assert bound._constant_row(share) == pytest.approx(summed, rel=1e-10)
 
 

@@ -10,6 +10,7 @@ from clearhead.glm.block import Block
 from clearhead.glm.fit import evaluate
 from clearhead.glm.kernels.products import against, times
 from clearhead.glm.kernels.softmax import softmax_pass
+from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
 from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded_width
 
@@ -68,6 +69,40 @@ def test_probabilities_are_nil_or_normal_numbers(dtype: torch.dtype, k: int) -> 
     torch.testing.assert_close(passed.outer, 0.5 * q.T @ q, rtol=1e-5, atol=1e-6)
     for made in (theta, passed.outer.to(dtype), passed.probability.to(dtype)):
         assert not ((made != 0) & (made.abs() < tiny)).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [2, 8, 9, 16])
+def test_class_numbers_give_what_one_hot_targets_give(k: int, dtype: torch.dtype) -> None:
+    generator, n, width = torch.Generator().manual_seed(k), 700, 8 if k <= 8 else 16
+    Z, b = torch.randn(n, width, generator=generator, dtype=dtype), torch.randn(k, generator=generator).double()
+    labels, weight = torch.randint(k, (n,), generator=generator), torch.rand(n, generator=generator, dtype=dtype)
+    hard = torch.nn.functional.one_hot(labels, width).to(dtype)
+    thetas = torch.empty(2, n, width, dtype=dtype)
+    numbered, written = (softmax_pass(Z, b, Y, weight, k, t) for Y, t in zip((labels, hard), thetas, strict=True))
+    assert torch.equal(thetas[0], thetas[1])
+    assert numbered.loss == pytest.approx(written.loss, rel=1e-14)
+    assert torch.equal(numbered.outer, written.outer)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [17, 64, 100, 700])
+def test_the_wide_softmax_pass_gives_the_sums_of_the_definition(k: int, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(k)
+    Z, b = 6 * torch.randn(150, k, generator=generator, dtype=dtype), torch.randn(k, generator=generator).double()
+    labels, weight = torch.randint(k, (150,), generator=generator), torch.rand(150, generator=generator, dtype=dtype)
+    soft = torch.randn(150, k, generator=generator, dtype=dtype).softmax(1)
+    hard = torch.nn.functional.one_hot(labels, k).to(dtype)
+    sure = (Z + b.to(dtype)).double()
+    q, w, theta = sure.softmax(1), weight.double(), torch.empty_like(Z)
+    close = {"rtol": 1e-5, "atol": 1e-6} if dtype is torch.float32 else {"rtol": 1e-12, "atol": 1e-13}
+    for given, Y in ((labels, hard), (hard, hard), (soft, soft)):
+        sums = wide_softmax_pass(Z, b, given, weight, theta)
+        torch.testing.assert_close(theta.double(), Y.double() - q, **close)
+        torch.testing.assert_close(sums.probability, w @ q, **close)
+        torch.testing.assert_close(sums.squares, w @ q.square(), **close)
+        assert sums.loss == pytest.approx(float(-(w[:, None] * Y * sure.log_softmax(1)).sum()), rel=close["rtol"])
+        assert not ((theta != 0) & (theta.abs() < torch.finfo(dtype).tiny)).any()
 
 
 @pytest.mark.parametrize("k", [3, 10, 40])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from clearhead.glm import ElasticNet, Status, fit_path
-from clearhead.glm.solvers.model import Effort, Model, minimise, model_width
+from clearhead.glm import ElasticNet, GroupElasticNet, Status, fit_path
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.solvers.model import Effort, Model, _accelerate, _descend_blocks, minimise, model_width
 
 
 @pytest.mark.parametrize(
@@ -36,12 +39,13 @@ def test_descent_with_twenty_outputs_finds_the_minimum() -> None:
 
 @pytest.mark.parametrize("outputs", [20, 70])
 def test_secant_pairs_that_add_curvature_do_not_throw_the_inner_solve_off(outputs: int) -> None:
-    """Above and below `WIDEST`: the minimum of a model whose correction multiplies its largest eigenvalue by three."""
+    """Below and above 64: the minimum of a model whose correction multiplies its largest eigenvalue by three."""
     a, generator = 6, torch.Generator().manual_seed(1)
     width = model_width(outputs, torch.device("cpu"))
     gram = torch.eye(a, dtype=torch.float64) + 0.2
     S = torch.zeros(width, width, dtype=torch.float64)
     S[:outputs, :outputs] = torch.eye(outputs, dtype=torch.float64)
+    S = S if outputs <= 64 else S.diagonal().contiguous()
     pair = torch.zeros(1, a, width, dtype=torch.float64)
     pair[:, :, :outputs] = torch.randn(1, a, outputs, generator=generator, dtype=torch.float64)
     pair *= 2 / pair.norm()
@@ -52,6 +56,25 @@ def test_secant_pairs_that_add_curvature_do_not_throw_the_inner_solve_off(output
     whole = torch.kron(gram, torch.eye(outputs, dtype=torch.float64)) + torch.outer(flat, flat)
     expected = torch.linalg.solve(whole, slope.reshape(-1)).view(a, outputs)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", [ElasticNet(0.9), ElasticNet(0.9, nonnegative=True), GroupElasticNet(0.9)])
+def test_descent_by_blocks_ends_where_gradient_steps_do(penalty: Penalty) -> None:
+    """More rows than a block holds, one feature that may not be used, a correction: the same minimum of the model."""
+    a, k, generator = 150, 70, torch.Generator().manual_seed(2)
+    draw = torch.randn(400, a, generator=generator, dtype=torch.float64)
+    pair = torch.randn(3, a, k, generator=generator, dtype=torch.float64) / 40
+    gram, S = draw.T @ draw / 400, 0.5 + torch.rand(k, generator=generator, dtype=torch.float64)
+    slope = torch.randn(a, k, generator=generator, dtype=torch.float64)
+    largest = float(torch.linalg.eigvalsh(gram)[-1])
+    penalty = replace(penalty, factors=(torch.inf, *[1.0] * (a - 1)))
+    model = Model(gram, S, -pair, pair, slope, torch.arange(a), largest)
+    start, effort, level = torch.zeros(a, k, dtype=torch.float64), Effort(3000, 1e-8), 9.0 if penalty.grouped else 0.8
+    found = _descend_blocks(model, start, penalty, level, effort)
+    expected = _accelerate(model, start, penalty, level, effort)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    assert not found[0].any()
+    assert 0.05 < float((found != 0).double().mean()) < 0.95
 
 
 def test_a_hundred_classes_that_nothing_tells_apart_are_solved() -> None:

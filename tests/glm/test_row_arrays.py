@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -48,9 +47,11 @@ def test_blocks_give_the_sums_of_whole_arrays(name: str, streamed: bool) -> None
     W, delta = torch.randn(2, 12, k, generator=torch.Generator().manual_seed(1)).double() * 0.1
     W[3:10] = 0  # most features without weights: their columns are left out
     b, share = torch.linspace(-0.1, 0.1, k).double(), targets.mean(0)
-    held = whole.fit(whole.logits(W) + 0.5 * whole.direction(delta * 0.1), b)
+    there = whole.logits(W) + 0.5 * whole.direction(delta * 0.1)
+    held = whole.fit(there, b)
     for form in forms:
-        made = form.fit(form.logits(W) + 0.5 * form.direction(delta * 0.1), b)
+        here = form.logits(W) + 0.5 * form.direction(delta * 0.1)
+        made = form.fit(here, b)
         assert made.loss == pytest.approx(held.loss, rel=1e-12)
         assert torch.allclose(made.theta_mean, held.theta_mean, atol=1e-9)
         assert torch.allclose(made.curvature, held.curvature, atol=1e-9)
@@ -58,9 +59,41 @@ def test_blocks_give_the_sums_of_whole_arrays(name: str, streamed: bool) -> None
         for made_anew, kept in zip(form.moments(), whole.moments(), strict=True):
             assert torch.allclose(made_anew, kept, atol=1e-12)
         assert torch.allclose(form.target_sum, whole.target_sum)
-        assert float(form.dual(made.theta, 0.9, 0.2, share)) == pytest.approx(
-            float(whole.dual(held.theta, 0.9, 0.2, share)), rel=1e-9, nan_ok=True
+        assert float(form.dual(here, b, 0.9, 0.2, share)) == pytest.approx(
+            float(whole.dual(there, b, 0.9, 0.2, share)), rel=1e-9, nan_ok=True
         )
+
+
+def test_of_many_classes_every_form_gives_the_sums_of_the_definition() -> None:
+    X, scores = data(400, 9, 80)
+    labels, weight = Labels(scores.argmax(1), 80), torch.rand(400).double() + 0.5
+    targets, scaler = labels.block(slice(None), 80, torch.float64), Standardizer.fit(TensorRows(X), weight)
+    design = DenseDesign.build(TensorRows(X), scaler, weight, 400.0, "cpu")
+    W = torch.randn(9, 80, generator=torch.Generator().manual_seed(1)).double()
+    q = (design.Z @ W).softmax(1)
+    for form in (Whole, Blockwise):
+        for given in (labels, targets):
+            arrays = form(design, given, weight, None, Multinomial())
+            logits, b = arrays.logits(W), torch.zeros(80).double()
+            fit = arrays.fit(logits, b)
+            torch.testing.assert_close(fit.curvature, weight @ (q - q.square()))
+            torch.testing.assert_close(arrays.against(fit.theta), design.Z.T @ (weight[:, None] * (targets - q)) / 400)
+            torch.testing.assert_close(
+                arrays.dual(logits, b, 1.0, 0.0, targets.mean(0)), weight @ torch.special.entr(q).sum(1)
+            )
+
+
+@pytest.mark.parametrize("memory", [None, 1])
+def test_the_intercept_of_many_classes_is_exact_though_its_curvature_is_a_diagonal(memory: int | None) -> None:
+    X, scores = data(1500, 10, 90)
+    y = (3 * scores).argmax(1)
+    y[:90] = torch.arange(90)
+    problem = Problem.build(X, y, Multinomial(), options=SolveOptions(memory=memory))
+    b = torch.zeros(90, dtype=torch.float64)
+    for size in (0.0, 0.3, 0.6, 1.0):
+        W = size * torch.randn(10, 90, generator=torch.Generator().manual_seed(3)).double()
+        b, fit = problem.solve_intercept(problem.logits(W), b)
+        assert float((fit.theta_mean.abs() / problem.target_mean).max()) <= 1e-10
 
 
 @pytest.mark.parametrize("penalty", [ElasticNet(0.9), GroupElasticNet(0.9)])
@@ -94,18 +127,14 @@ def test_weights_offsets_and_half_precision_go_by_blocks_too(balanced: bool) -> 
 
 
 @pytest.mark.parametrize("memory", [None, 1])
-def test_beyond_a_number_of_classes_the_curvature_is_a_diagonal(
-    memory: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_of_many_classes_end_where_gradient_steps_do(memory: int | None) -> None:
     X, scores = data(1200, 10, 70)
     y = scores.argmax(1)
     y[:70] = torch.arange(70)  # every class occurs
     limits = {"n_lambdas": 4, "lambda_min_ratio": 0.3, "tol": 1e-6}
-    whole = fit_path(X, y, **limits)
-    for name in ("fit", "blockwise"):
-        monkeypatch.setattr(importlib.import_module(f"clearhead.glm.{name}"), "FULL_CURVATURE", 64)
+    plain = fit_path(X, y, **limits, solver="fista")
     small = fit_path(X, y, **limits, options=SolveOptions(memory=memory))
-    for a, b in zip(whole, small, strict=True):
+    for a, b in zip(plain, small, strict=True):
         assert b.status.ok
         assert abs(a.objective - b.objective) <= 2e-6 * a.null_loss
 

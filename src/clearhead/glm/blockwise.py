@@ -5,7 +5,6 @@ With 20,000 classes one such array is 80 kB a row (decision 0104).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,7 +16,7 @@ from torch.nn.functional import pad
 from clearhead.core import distributed
 from clearhead.glm import room
 from clearhead.glm.block import Block
-from clearhead.glm.fit import EVERY_CURVATURE, FULL_CURVATURE, Fit, evaluate, summed_curvature
+from clearhead.glm.fit import Fit
 from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
 from clearhead.glm.row_arrays import RowArrays
 from clearhead.glm.targets import Labels
@@ -61,7 +60,6 @@ class Blockwise(RowArrays):
 
     _fit: Fit | None = None
     _slope: tuple[_Residual, Tensor] | None = None
-    _curvature: Tensor | None = None  # where `_slope` was found
 
     def logits(self, W: Tensor) -> Deferred:
         return Deferred(W.to(self.design.device, self.design.dtype))
@@ -80,26 +78,17 @@ class Blockwise(RowArrays):
 
     def against(self, theta: _Residual) -> Tensor:
         if self._slope is None or not distributed.all_agree(self._slope[0].same(theta.W, theta.b)):
-            k, curvature = self.targets.shape[1], None
+            k = self.targets.shape[1]
             sums = self._sums(k)
             for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
                 weight = self.design.weight[span, None]
                 sums += Z.against(fit.theta if self.design.uniform else fit.theta * weight, k)
-                if EVERY_CURVATURE < k <= FULL_CURVATURE:  # a step from here wants it
-                    part = self._curvature_of(span, fit)
-                    curvature = part if curvature is None else curvature.add_(part)
-            self._slope, self._curvature = (theta, distributed.all_reduce(sums) / self.design.total), curvature
+            self._slope = theta, distributed.all_reduce(sums) / self.design.total
         return self._slope[1].clone()
-
-    def curvature(self, theta: _Residual) -> Tensor:
-        if self._curvature is None or self._slope is None or not self._slope[0].same(theta.W, theta.b):
-            parts = (self._curvature_of(span, fit) for span, _, fit in self._passes(theta.W, theta.b))
-            return functools.reduce(Tensor.add_, parts)
-        return self._curvature.clone()
 
     def remember(self, theta: _Residual, slope: Tensor) -> None:
         """Learn that ``against(theta)`` is ``slope``."""
-        self._slope, self._curvature = (theta, slope), None
+        self._slope = theta, slope
 
     def moments(self) -> tuple[Tensor, Tensor]:
         k = self.targets.shape[1]
@@ -108,17 +97,23 @@ class Blockwise(RowArrays):
         sums = self._sums(k + 1)
         for span, Z in self._blocks():
             weight = self.design.weight[span, None]
-            columns = torch.cat([self._targets(span)[:, :k] * weight, weight], 1)
+            columns = torch.cat([self._written(span)[:, :k] * weight, weight], 1)
             sums += Z.against(pad(columns, (0, padded_width(k + 1, weight.device) - k - 1)), k + 1)
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]
 
-    def dual(self, theta: _Residual, tau: float, mix: float, share: Tensor) -> Tensor:
-        total, k = self.weight.new_zeros(()), self.targets.shape[1]
-        for span, _, fit in self._passes(theta.W, theta.b):
-            Y = self._targets(span)[:, :k].double()
-            point = mix * (Y - share) + (1 - mix) * fit.theta[:, :k].double()
-            total += self._dual_sum(tau * point, Y, span)
+    def _class_sums(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """`moments` from class numbers (n,): the rows of each added up."""
+        sums = self._sums(self.targets.shape[1]).T.contiguous()
+        for span, Z in self._blocks():
+            sums.index_add_(0, labels[span], Z.dense().double() * self.weight[span, None])
+        sums = distributed.all_reduce(sums) / self.design.total
+        return sums.T.contiguous(), sums.sum(0)[:, None]
+
+    def dual(self, logits: Deferred, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+        total = self.weight.new_zeros(())
+        for span, _, fit in self._passes(logits.W, b):
+            total += self._dual_sum(fit, tau, mix, share, span)
         return total
 
     def _passes(self, W: Tensor, b: Tensor, rows: bool = False) -> Iterator[tuple[slice, Block, Fit]]:
@@ -136,25 +131,7 @@ class Blockwise(RowArrays):
                 logits = W.new_zeros(span.stop - span.start, self.width)
             if self.offset is not None:
                 logits += self.pad(self.offset[span])
-            Y, weight = self._given(span), self.design.weight[span]
-            yield span, Z, evaluate(self.loss, logits, b, Y, weight, self._target_sum(Y, span))
-
-    def _given(self, span: slice) -> Tensor | Labels:
-        """Padded targets or class numbers of some rows."""
-        return self.targets.rows(span) if isinstance(self.targets, Labels) else self.pad(self.targets[span])
-
-    def _targets(self, span: slice) -> Tensor:
-        """(m, width) padded targets of some rows."""
-        given = self._given(span)
-        return given.block(slice(None), self.width, self.design.dtype) if isinstance(given, Labels) else given
-
-    def _target_sum(self, Y: Tensor | Labels, span: slice) -> Tensor:
-        """(k,) Σ wᵢ yᵢ over some rows with targets ``Y``."""
-        weight = self.weight[span]
-        return Y.weighted(weight) if isinstance(Y, Labels) else weight @ Y[:, : self.targets.shape[1]].double()
-
-    def _curvature_of(self, span: slice, fit: Fit) -> Tensor:
-        return summed_curvature(self.loss, fit.theta, self._given(span), self.design.weight[span])
+            yield span, Z, self._some(logits, b, span)
 
     def _sums(self, columns: int) -> Tensor:
         return torch.zeros(self.design.shape[1], columns, dtype=torch.float64, device=self.design.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class Point:
     """Weights with everything that was computed to certify them.
 
     ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` without intercept, (n, width) padded
-    where held; ``fit``, the loss there with its residual and curvature; ``slope`` (p, k) = −∂loss/∂W, float64;
+    where held; ``fit``, the loss there with its curvature, without the residual; ``slope`` (p, k) = −∂loss/∂W, float64;
     ``objective`` F; ``dual``, a lower bound of the optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual point that
     gives it; ``kkt``, the largest violation of optimality. Only the last four depend on λ.
     """
@@ -65,7 +65,8 @@ def certify(
     slack = INTERCEPT * enough / problem.null[1] if enough > 0 else 0.0
     intercept, fit = problem.solve_intercept(logits, start, slack=slack)
     slope = problem.slope(fit.theta)
-    return _judged(problem, penalty, lambda_, coef, intercept, logits, fit, slope, enough, bundle)
+    spent = replace(fit, theta=None)  # an array of rows × outputs that nothing else asks for
+    return _judged(problem, penalty, lambda_, coef, intercept, logits, spent, slope, enough, bundle)
 
 
 def recertify(
@@ -86,7 +87,8 @@ def _judged(
     kkt = float(penalty.violation(W, slope, lambda_).max())
     if problem.intercept:
         kkt = max(kkt, float(fit.theta_mean.abs().max()))
-    dual, dual_slope = _Bound(problem, penalty, lambda_, objective, fit, slope, W, bundle).best(objective - enough)
+    bound = _Bound(problem, penalty, lambda_, objective, fit, logits, intercept, slope, W, bundle)
+    dual, dual_slope = bound.best(objective - enough)
     return Point(coef, intercept, logits, fit, slope, objective, dual, dual_slope, kkt)
 
 
@@ -104,6 +106,8 @@ class _Bound:
     lambda_: float
     objective: float
     fit: Fit
+    logits: Logits
+    intercept: Tensor
     slope: Tensor
     coef: Tensor
     bundle: DualBundle | None
@@ -153,7 +157,7 @@ class _Bound:
         return value - float(fitted - share @ offset)
 
     def _smooth(self, tau: float, mix: float, share: Tensor) -> float:
-        value = self.problem.dual(self.fit.theta, tau, mix, share)
+        value = self.problem.dual(self.logits, self.intercept, tau, mix, share)
         return -math.inf if math.isnan(value) else value
 
     def _scale(self, slope: Tensor, fitted: float, bend: float) -> float:

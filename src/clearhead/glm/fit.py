@@ -10,13 +10,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from clearhead.glm.losses import Loss, Multinomial
-from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
+from clearhead.glm.products import VECTOR_OUTPUTS
 from clearhead.glm.targets import Labels
 
-__all__ = ["EVERY_CURVATURE", "FULL_CURVATURE", "Fit", "evaluate", "summed_curvature"]
+__all__ = ["FULL_CURVATURE", "Fit", "evaluate"]
 
-EVERY_CURVATURE = 64  # outputs up to which every pass makes the k × k curvature; beyond, it costs more than the rest
-FULL_CURVATURE = 2048  # outputs; beyond, a k × k matrix costs more than the product Z·W, in time and memory
+# Outputs beyond which the curvature's diagonal must do: k × k matrices come to cost more than all else, and steps by
+# the diagonal are as many (decision 0104).
+FULL_CURVATURE = 64
 ROWS = 8192  # whose curvature is summed at once
 
 
@@ -24,25 +25,23 @@ ROWS = 8192  # whose curvature is summed at once
 class Fit:
     """Weighted sums (or means) over rows in float64, and the residual.
 
-    ``loss``; ``theta_mean`` (k,) of the residual; ``curvature`` of ∂²ℓ/∂z²: (k, k), its diagonal (k,) beyond
-    `FULL_CURVATURE` outputs, or None where it is made on request only (`Problem.curvature`); ``theta`` −∂ℓ/∂z in the
-    form of `row_arrays`, here a padded (n, width) tensor.
+    ``loss``; ``theta_mean`` (k,) of the residual; ``curvature`` of ∂²ℓ/∂z²: (k, k), or its diagonal (k,) beyond
+    `FULL_CURVATURE` outputs; ``theta`` −∂ℓ/∂z in the form of `row_arrays`, here a padded (n, width) tensor.
     """
 
     loss: float
     theta_mean: Tensor
-    curvature: Tensor | None
+    curvature: Tensor
     theta: Any
 
     def packed(self) -> Tensor:
         """The sums as one vector, to add over ranks."""
-        curvature = self.theta_mean[:0] if self.curvature is None else self.curvature.flatten()
-        return torch.cat([self.theta_mean.new_tensor([self.loss]), self.theta_mean, curvature])
+        return torch.cat([self.theta_mean.new_tensor([self.loss]), self.theta_mean, self.curvature.flatten()])
 
     @classmethod
     def unpacked(cls, sums: Tensor, theta: Any, k: int) -> Fit:
-        left = sums[1 + k :]
-        curvature = left.view(k, k) if len(left) == k * k else left if len(left) else None
+        curvature = sums[1 + k :]
+        curvature = curvature if len(curvature) == k > 1 else curvature.view(k, k)
         return cls(float(sums[0]), sums[1 : 1 + k], curvature, theta)
 
 
@@ -55,16 +54,17 @@ def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: 
     Z = logits[:, :k] + b.to(logits)
     targets = _written(Y, slice(None), logits)[:, :k]
     residual = loss.residual(Z, targets)
-    value = float(weight.double() @ loss.rows(Z, targets).double())
-    mean, diagonal = weight.double() @ residual.double(), None
-    if k > FULL_CURVATURE:
-        diagonal = loss.mean_diagonal(residual, targets, weight[:, None]).double()
-    elif k <= EVERY_CURVATURE:
-        diagonal = loss.mean_curvature(residual, targets, weight[:, None]).double()
-    return Fit(value, mean, diagonal, pad(residual, (0, logits.shape[1] - k)))
+    return Fit(
+        float(weight.double() @ loss.rows(Z, targets).double()),
+        weight.double() @ residual.double(),
+        (loss.mean_curvature if k <= FULL_CURVATURE else loss.mean_diagonal)(
+            residual, targets, weight[:, None]
+        ).double(),
+        pad(residual, (0, logits.shape[1] - k)),
+    )
 
 
-def summed_curvature(loss: Loss, theta: Tensor, Y: Tensor | Labels, weight: Tensor) -> Tensor:
+def _summed_curvature(loss: Loss, theta: Tensor, Y: Tensor | Labels, weight: Tensor) -> Tensor:
     """(k, k) float64 Σᵢ wᵢ ∂²ℓ/∂z² over this rank's rows where the residual is ``theta`` (n, width)."""
     k = Y.shape[1]
     total = torch.zeros(k, k, dtype=torch.float64, device=theta.device)
@@ -84,8 +84,7 @@ def _narrow(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: T
     from clearhead.glm.kernels.softmax import softmax_pass
 
     theta, k = torch.empty_like(logits), len(target_sum)
-    targets = Y.block(slice(None), padded_width(k, logits.device), logits.dtype) if isinstance(Y, Labels) else Y
-    sums = softmax_pass(logits, b, targets, weight, k, theta)
+    sums = softmax_pass(logits, b, Y.labels if isinstance(Y, Labels) else Y, weight, k, theta)
     return Fit(sums.loss, target_sum - sums.probability, sums.curvature, theta)
 
 
@@ -94,7 +93,6 @@ def _wide(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Ten
 
     theta, k = torch.empty_like(logits), len(target_sum)
     sums = wide_softmax_pass(logits, b, Y.labels if isinstance(Y, Labels) else Y, weight, theta)
-    curvature = sums.probability - sums.squares if k > FULL_CURVATURE else None
-    if k <= EVERY_CURVATURE:
-        curvature = summed_curvature(loss, theta, Y, weight)
+    full = k <= FULL_CURVATURE
+    curvature = _summed_curvature(loss, theta, Y, weight) if full else sums.probability - sums.squares
     return Fit(sums.loss, target_sum - sums.probability, curvature, theta)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.glm.fit import EVERY_CURVATURE, Fit
+from clearhead.glm.fit import FULL_CURVATURE, Fit
 from clearhead.glm.row_arrays import Logits
 
 if TYPE_CHECKING:
@@ -17,28 +17,26 @@ if TYPE_CHECKING:
 
 __all__ = ["InterceptSolver"]
 
-PAIRS = 8
-SLOW = 0.5  # of the mean residual may be left by a step with a curvature of earlier logits
-NEAR_SINGULAR = 1e-6  # of the curvature's mean diagonal is added to it
+PAIRS = 10
 
 
 class InterceptSolver:
     """Newton steps from where the last search ended; those that do not descend are halved.
 
-    Where the curvature is made on request only, that of earlier logits serves as long as its steps are good.
+    Where the curvature is a diagonal, steps and what they did to the mean residual correct it (limited-memory BFGS),
+    from one search to the next.
     """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self._last: tuple[Logits, Tensor, Fit] | None = None
-        self._factor: Tensor | None = None  # Cholesky factor of a curvature
-        self._pairs: list[tuple[Tensor, Tensor]] = []  # steps since, and what they did to the slope
+        self._pairs: list[tuple[Tensor, Tensor]] = []
         held = problem.arrays.held
-        self._costly = not held or problem.n_outputs > EVERY_CURVATURE
+        self._costly = not held or problem.n_outputs > FULL_CURVATURE
         # Where logits are made anew, each trial is a pass over the rows.
         self._spared, self._halvings = (0, 20) if held else (1, 3)
 
-    def solve(self, logits: Logits, start: Tensor, limit: int, slack: float) -> tuple[Tensor, Fit]:
+    def solve(self, logits: Logits, start: Tensor, limit: int, slack: float, keep: bool) -> tuple[Tensor, Fit]:
         """As `Problem.solve_intercept`."""
         b = start.double()
         fit = self._known(logits, b) or self.problem.fit(logits, b)
@@ -48,47 +46,17 @@ class InterceptSolver:
         for _ in range(limit - self._spared):
             if not math.isfinite(fit.loss) or bool((fit.theta_mean.abs() <= enough).all()):
                 break
-            reused = fit.curvature is None and self._factor is not None
             trial, following = self._descend(logits, b, self._step(fit), fit)
             if following is None:
-                if not reused:
-                    break
-                self._factor = None
-                continue
-            if fit.curvature is None:
-                self._remember(trial - b, fit.theta_mean - following.theta_mean)
-            if reused and float(following.theta_mean.abs().max()) > SLOW * float(fit.theta_mean.abs().max()):
-                self._factor = None
+                self._pairs = []  # what misled the step is forgotten
+                safe = self.problem.loss.safe_step(fit.theta_mean, self.problem.target_mean)
+                trial, following = self._descend(logits, b, safe, fit)
+            if following is None:
+                break
+            self._remember(trial - b, fit.theta_mean - following.theta_mean)
             b, fit = trial, following
-        self._last = (logits, b, fit)
+        self._last = (logits, b, fit) if keep else None
         return b, fit
-
-    def learn(self, curvature: Tensor) -> None:
-        """Take this curvature (k, k) for the steps to come."""
-        ridge = curvature.diagonal().mean().clamp(min=1e-300)
-        # S is singular along equal shifts of all classes; adding that direction makes the system regular.
-        regular = curvature + ridge / len(curvature) * self.problem.loss.shift_invariant
-        regular.diagonal().add_(NEAR_SINGULAR * ridge)
-        factor, failed = torch.linalg.cholesky_ex(regular.cpu())
-        self._factor, self._pairs = None if int(failed) else factor, []
-
-    def _remember(self, step: Tensor, change: Tensor) -> None:
-        """A step and the change of the slope that it caused, for the steps to come."""
-        step, change = step.cpu(), change.cpu()
-        if float(step @ change) > 0:
-            self._pairs = [*self._pairs, (step, change)][-PAIRS:]
-
-    def _through(self, slope: Tensor) -> Tensor:
-        """The factored curvature's Newton step for this slope, corrected by the pairs (limited-memory BFGS)."""
-        assert self._factor is not None
-        shares = []
-        for step, change in reversed(self._pairs):
-            shares.append(float(step @ slope) / float(step @ change))
-            slope = slope - shares[-1] * change
-        result = torch.cholesky_solve(slope[:, None], self._factor)[:, 0]
-        for (step, change), share in zip(self._pairs, reversed(shares), strict=True):
-            result = result + (share - float(change @ result) / float(step @ change)) * step
-        return result
 
     def _enough(self, slack: float) -> Tensor:
         """(k,) mean residuals that are rounding, or cost no more than allowed where a step is costly."""
@@ -98,27 +66,36 @@ class InterceptSolver:
 
     def _known(self, logits: Logits, b: Tensor) -> Fit | None:
         """What the last search ended with, where it is asked for again: a line search's fit by its certificate."""
-        if self._last is None or self._last[0] is not logits or not torch.equal(self._last[1], b):
-            return None
-        return self._last[2]
+        last, self._last = self._last, None
+        return None if last is None or last[0] is not logits or not torch.equal(last[1], b) else last[2]
 
     def _step(self, fit: Fit) -> Tensor:
-        """The intercept's step (k,); with the diagonal of the curvature alone, by that."""
-        slope, curvature = fit.theta_mean.cpu(), fit.curvature
-        if curvature is None and self._factor is None:
-            self.learn(self.problem.curvature(fit))
-        if curvature is None and self._factor is not None:
-            step = self._through(slope)
+        """The intercept's step (k,)."""
+        slope, curvature = fit.theta_mean.cpu(), fit.curvature.cpu()
+        if curvature.ndim == 1:
+            step = self._corrected(slope, curvature.clamp(min=1e-12 * float(curvature.max())))
         else:
-            step = self._least_squares((self.problem.curvature(fit) if curvature is None else curvature).cpu(), slope)
+            # S is singular along equal shifts of all classes; adding that direction makes the system regular.
+            ridge = curvature.diagonal().mean().clamp(min=1e-12) / len(slope) * self.problem.loss.shift_invariant
+            step = torch.linalg.lstsq(curvature + ridge, slope).solution
         return distributed.agreed(step).to(fit.theta_mean)
 
-    def _least_squares(self, curvature: Tensor, slope: Tensor) -> Tensor:
-        if curvature.ndim == 1:
-            return slope / curvature.clamp(min=1e-12 * float(curvature.max()))
-        ridge = curvature.diagonal().mean().clamp(min=1e-12) / len(slope) * self.problem.loss.shift_invariant
-        solution: Tensor = torch.linalg.lstsq(curvature + ridge, slope).solution
-        return solution
+    def _corrected(self, slope: Tensor, diagonal: Tensor) -> Tensor:
+        """The step for this slope by the diagonal and the pairs (Nocedal 1980, the two-loop recursion)."""
+        shares = []
+        for step, change in reversed(self._pairs):
+            shares.append(float(step @ slope) / float(step @ change))
+            slope = slope - shares[-1] * change
+        result = slope / diagonal
+        for (step, change), share in zip(self._pairs, reversed(shares), strict=True):
+            result = result + (share - float(change @ result) / float(step @ change)) * step
+        return result
+
+    def _remember(self, step: Tensor, change: Tensor) -> None:
+        """A step of the intercept and the change of the slope that it caused."""
+        step, change = step.cpu(), change.cpu()
+        if float(step @ change) > 0 and self.problem.n_outputs > FULL_CURVATURE:
+            self._pairs = [*self._pairs, (step, change)][-PAIRS:]
 
     def _descend(self, logits: Logits, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
         # The loss is known to some roundings of its sum: within these the mean residual says which is better.

@@ -55,6 +55,14 @@ class Loss(ABC):
         return None
 
     @abstractmethod
+    def null_intercept(self, y_mean: Tensor) -> Tensor:
+        """(k,) the intercept of the model without features, where there are no offsets."""
+
+    def safe_step(self, theta_mean: Tensor, y_mean: Tensor) -> Tensor:
+        """(k,) a step of the intercept after which the loss is not larger, from the mean residual and target."""
+        return theta_mean / self.entry_bound()
+
+    @abstractmethod
     def curvature_bound(self) -> float:
         """An upper bound of the largest eigenvalue of ∂²ℓ/∂z²."""
 
@@ -112,6 +120,14 @@ class Multinomial(Loss):
     def labels(self, y: Any, n: int) -> Labels | None:
         return targets.classes(y, n, self.n_classes)
 
+    def null_intercept(self, y_mean: Tensor) -> Tensor:
+        return y_mean.clamp(min=1e-300).log()
+
+    def safe_step(self, theta_mean: Tensor, y_mean: Tensor) -> Tensor:
+        # Generalised iterative scaling (Darroch and Ratcliff 1972).
+        tiny = 1e-300
+        return y_mean.clamp(min=tiny).log() - (y_mean - theta_mean).clamp(min=tiny).log()
+
     def curvature_bound(self) -> float:
         return 0.5
 
@@ -153,6 +169,9 @@ class Binomial(Loss):
         q = Y - theta
         return (weight * q * (1 - q)).sum(0)
 
+    def null_intercept(self, y_mean: Tensor) -> Tensor:
+        return y_mean.clamp(1e-16, 1 - 1e-16).logit()
+
     def curvature_bound(self) -> float:
         return 0.25
 
@@ -188,6 +207,9 @@ class Gaussian(Loss):
 
     def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         return weight.sum().expand(theta.shape[1])
+
+    def null_intercept(self, y_mean: Tensor) -> Tensor:
+        return y_mean
 
     def curvature_bound(self) -> float:
         return 1.0

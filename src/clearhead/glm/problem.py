@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.core.errors import DataError
@@ -23,7 +22,6 @@ from clearhead.glm.intercept import InterceptSolver
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
-from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
 from clearhead.glm.room import Room
 from clearhead.glm.row_arrays import Logits, RowArrays, Whole
 from clearhead.glm.row_weights import row_weights
@@ -36,8 +34,8 @@ __all__ = ["Problem"]
 class Problem:
     """What is minimised, apart from the penalty: Σᵢ wᵢ ℓ(oᵢ + zᵢW + b, yᵢ) / n with weights of mean 1.
 
-    ``targets`` (n, k), ``weight`` (n,) and ``offset`` (n, k) or None are float64 on the design's device; many classes
-    are `Labels`. Where arrays of rows × outputs do not fit (``blockwise``), they are made anew by blocks.
+    ``targets`` (n, k) or `Labels`, ``weight`` (n,) and ``offset`` (n, k) or None are float64 on the design's device.
+    Where arrays of rows × outputs do not fit (``blockwise``), they are made anew by blocks.
     """
 
     design: Design
@@ -152,36 +150,32 @@ class Problem:
         sums = distributed.all_reduce(passed.packed()) / self.design.total
         return Fit.unpacked(sums, passed.theta, self.n_outputs)
 
-    def curvature(self, fit: Fit) -> Tensor:
-        """(k, k) mean curvature of the loss at a fit, or its diagonal (k,) where `Fit` brings that."""
-        if fit.curvature is not None:
-            return fit.curvature
-        made = distributed.all_reduce(self.arrays.curvature(fit.theta)) / self.design.total
-        self._intercepts.learn(made)
-        return made
-
     def slope(self, theta: Any) -> Tensor:
         """(p, k) float64 = Zᵀwθ/n of a residual of `fit`."""
         return self.arrays.against(theta)
 
-    def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> float:
-        """Mean smooth dual value at τ((1−mix)·θ + mix·(y − share)) for a residual of `fit`; −inf if there is none."""
-        value = float(distributed.all_reduce(self.arrays.dual(theta, tau, mix, share)[None])) / self.design.total
+    def dual(self, logits: Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> float:
+        """Mean smooth dual value at τ((1−mix)·θ + mix·(y − share)) for the residual θ at ``logits`` + b; −inf if there
+        is none."""
+        value = float(distributed.all_reduce(self.arrays.dual(logits, b, tau, mix, share)[None])) / self.design.total
         return -math.inf if math.isnan(value) else value
 
-    def solve_intercept(self, logits: Logits, start: Tensor, limit: int = 30, slack: float = 0.0) -> tuple[Tensor, Fit]:
+    def solve_intercept(
+        self, logits: Logits, start: Tensor, limit: int = 30, slack: float = 0.0, keep: bool = False
+    ) -> tuple[Tensor, Fit]:
         """The exact intercept (k,) for these logits, by Newton from ``start``, and the fit there.
 
         It ends when the mean residual is rounding. Where outputs are many, or a step is a pass over the rows, a
-        residual of ``slack`` of the mean target is good enough.
+        residual of ``slack`` of the mean target is good enough. With ``keep`` the same logits will be asked for next.
         """
-        return self._intercepts.solve(logits, start, limit, slack)
+        return self._intercepts.solve(logits, start, limit, slack, keep)
 
     @cached_property
     def null(self) -> tuple[Tensor, float, Tensor]:
         """Intercept, loss and −gradient (p, k) of the model without features."""
         zero = torch.zeros(self.n_features, self.n_outputs, dtype=self.dtype, device=self.device)
-        start = torch.zeros(self.n_outputs, dtype=torch.float64, device=self.device)
+        exact = self.intercept and self.offset is None
+        start = self.loss.null_intercept(self.target_mean) if exact else torch.zeros_like(self.target_mean)
         b, fit = self.solve_intercept(self.logits(zero), start)
         if isinstance(self.arrays, Blockwise) and self.offset is None:
             # All rows have one prediction, so their residuals need no further pass.
@@ -189,16 +183,13 @@ class Problem:
             slope = cross - mean * (self.target_mean - fit.theta_mean)
             self.arrays.remember(fit.theta, slope)
             return b, fit.loss, slope
-        if not self.design.costly or not isinstance(self.arrays, Whole) or isinstance(self.targets, Labels):
+        if not self.design.costly or not isinstance(self.arrays, Whole):
             return b, fit.loss, self.slope(fit.theta)
         # One pass for all that is ever needed of products with fixed columns.
-        k, ones = self.n_outputs, torch.ones(len(self.targets), 1, dtype=self.dtype, device=self.device)
-        columns = torch.cat([fit.theta[:, :k], self.arrays.padded_targets[:, :k], ones], 1)
-        width = padded_width(2 * k + 1, self.device)
-        sums = self.design.against(pad(columns, (0, width - 2 * k - 1)), 2 * k + 1)
-        self.__dict__["moments"] = sums[:, k : 2 * k], sums[:, 2 * k :]
-        self.design.remember(fit.theta, sums[:, :k])
-        return b, fit.loss, sums[:, :k].clone()
+        slope, cross, mean = self.arrays.fixed_sums(fit.theta)
+        self.__dict__["moments"] = cross, mean
+        self.design.remember(fit.theta, slope)
+        return b, fit.loss, slope.clone()
 
     def narrowed(self, features: Tensor) -> Problem:
         """The same rows and targets with the listed features alone."""
@@ -217,8 +208,10 @@ class Problem:
 def _targets(y: Any, loss: Loss, n: int, room: Room) -> tuple[Tensor | Labels, bool]:
     """The targets in the form that fits, and whether arrays of rows × outputs are made anew by blocks."""
     labels = loss.labels(y, n)
-    if labels is not None and (labels.k > VECTOR_OUTPUTS or not room.holds(labels.k)):
-        return labels, not room.holds(labels.k)
+    if labels is not None:
+        held = room.holds(labels.k)
+        if not held or room.device.type == "cpu":  # the compiled passes read class numbers
+            return labels, not held
     values = loss.encode(y, n)
     return values, not room.holds(values.shape[1])
 

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.glm.design import Design
-from clearhead.glm.fit import Fit, evaluate, summed_curvature
+from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded_width
@@ -74,10 +74,6 @@ class RowArrays(ABC):
         """Sums at logits + b, and the residual θ in this form."""
 
     @abstractmethod
-    def curvature(self, theta: Any) -> Tensor:
-        """(k, k) Σᵢ wᵢ ∂²ℓ/∂z² where a `fit` did not make it."""
-
-    @abstractmethod
     def against(self, theta: Any) -> Tensor:
         """(p, k) Zᵀ·diag(w)·θ / total over all ranks, for a residual of `fit`."""
 
@@ -85,21 +81,30 @@ class RowArrays(ABC):
     def moments(self) -> tuple[Tensor, Tensor]:
         """(p, k) Zᵀ·diag(w)·Y / total and (p, 1) Zᵀ·w / total over all ranks."""
 
-    def _class_sums(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """`moments` from class numbers (n,): the rows of each class added up."""
-        (p, k), device = (self.design.shape[1], self.targets.shape[1]), self.design.device
-        sums = torch.zeros(k, p, dtype=torch.float64, device=device)
-        for span, Z in self.design.blocks():
-            weighted = Z.dense().double() * self.weight[span, None]
-            sums.index_add_(0, labels[span], weighted)
-        sums = distributed.all_reduce(sums) / self.design.total
-        return sums.T.contiguous(), sums.sum(0)[:, None]
-
     @abstractmethod
-    def dual(self, theta: Any, tau: float, mix: float, share: Tensor) -> Tensor:
-        """Σᵢ wᵢ of the smooth dual value at τ((1−mix)·θ + mix·(y − share))."""
+    def dual(self, logits: Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+        """Σᵢ wᵢ of the smooth dual value at τ((1−mix)·θ + mix·(y − share)) for the residual θ at ``logits`` + b."""
 
-    def _dual_sum(self, theta: Tensor, Y: Tensor, span: slice) -> Tensor:
+    def _some(self, logits: Tensor, b: Tensor, span: slice) -> Fit:
+        """The fit of some rows at their padded ``logits`` + b."""
+        Y, weight = self._given(span), self.weight[span]
+        sums = Y.weighted(weight) if isinstance(Y, Labels) else weight @ Y[:, : self.targets.shape[1]].double()
+        return evaluate(self.loss, logits, b, Y, self.design.weight[span], sums)
+
+    def _given(self, span: slice) -> Tensor | Labels:
+        """Padded targets or class numbers of some rows."""
+        return self.targets.rows(span) if isinstance(self.targets, Labels) else self.pad(self.targets[span])
+
+    def _written(self, span: slice) -> Tensor:
+        """(m, width) padded targets of some rows."""
+        given = self._given(span)
+        return given.block(slice(None), self.width, self.design.dtype) if isinstance(given, Labels) else given
+
+    def _dual_sum(self, fit: Fit, tau: float, mix: float, share: Tensor, span: slice) -> Tensor:
+        """`dual` of some rows whose fit this is."""
+        k = len(share)
+        Y = self._written(span)[:, :k].double()
+        theta = tau * (mix * (Y - share) + (1 - mix) * fit.theta[:, :k].double())
         rows = self.loss.dual_rows(theta, Y)
         if self.offset is not None:
             rows = rows - (theta * self.offset[span]).sum(1)
@@ -114,9 +119,10 @@ class Whole(RowArrays):
     @cached_property
     def padded_targets(self) -> Tensor:
         """(n, width) targets in compute precision."""
-        if isinstance(self.targets, Labels):
-            return self.targets.block(slice(None), self.width, self.design.dtype)
-        return self.pad(self.targets)
+        return self._written(slice(None)) if isinstance(self.targets, Labels) else self.pad(self.targets)
+
+    def _given(self, span: slice) -> Tensor | Labels:
+        return self.targets.rows(span) if isinstance(self.targets, Labels) else self.padded_targets[span]
 
     def logits(self, W: Tensor) -> Tensor:
         Z = self.design.times(W)
@@ -126,33 +132,31 @@ class Whole(RowArrays):
         return self.design.times(delta)
 
     def fit(self, logits: Tensor, b: Tensor) -> Fit:
-        return evaluate(self.loss, logits, b, self._given, self.design.weight, self.target_sum)
-
-    def curvature(self, theta: Tensor) -> Tensor:
-        return summed_curvature(self.loss, theta, self._given, self.design.weight)
-
-    @property
-    def _given(self) -> Tensor | Labels:
-        return self.targets if isinstance(self.targets, Labels) else self.padded_targets
+        given = self.targets if isinstance(self.targets, Labels) else self.padded_targets
+        return evaluate(self.loss, logits, b, given, self.design.weight, self.target_sum)
 
     def against(self, theta: Tensor) -> Tensor:
         return self.design.against(theta, self.targets.shape[1])
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        if isinstance(self.targets, Labels):
-            return self._class_sums(self.targets.labels)
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
-        return self.against(self.padded_targets), self.design.against(ones, 1)
+        return self.against(self._written(slice(None))), self.design.against(ones, 1)
 
-    def dual(self, theta: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+    def fixed_sums(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`against` of a residual and the `moments`, in one pass."""
+        (p, k), device = (self.design.shape[1], self.targets.shape[1]), self.design.device
+        count = 2 * k + 1
+        sums = torch.zeros(p, count, dtype=torch.float64, device=device)
+        for span, Z in self.design.blocks():
+            weight = self.design.weight[span, None]
+            T = torch.cat([theta[span, :k], self._written(span)[:, :k], torch.ones_like(weight)], 1) * weight
+            sums += Z.against(pad(T, (0, padded_width(count, device) - count)), count)
+        sums = distributed.all_reduce(sums) / self.design.total
+        return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
+
+    def dual(self, logits: Tensor, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
         total = self.weight.new_zeros(())
-        for start in range(0, len(theta), ROWS):
+        for start in range(0, len(logits), ROWS):
             span = slice(start, start + ROWS)
-            Y = (
-                self.targets.block(span, len(share), torch.float64)
-                if isinstance(self.targets, Labels)
-                else self.targets[span]
-            )
-            point = mix * (Y - share) + (1 - mix) * theta[span, : len(share)].double()
-            total += self._dual_sum(tau * point, Y, span)
+            total += self._dual_sum(self._some(logits[span], b, span), tau, mix, share, span)
         return total

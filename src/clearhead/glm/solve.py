@@ -107,7 +107,7 @@ def _begin(
     def fresh(weights: Tensor, b: Tensor) -> Point:
         return certify(problem, penalty, lambda_, weights, problem.logits(weights), b, enough, solver.bundle)
 
-    last = solver.reached
+    last, solver.reached = solver.reached, None  # its arrays are not held beside those of the steps to come
     known = last is not None and torch.equal(last.coef, coef)
     if last is not None and known:
         point = recertify(problem, penalty, lambda_, last, enough, solver.bundle)

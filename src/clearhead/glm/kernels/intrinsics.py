@@ -114,17 +114,24 @@ def outer_tile(
 
 @tile  # type: ignore[untyped-decorator]
 def softmax_block(
-    _context: Any, bits: Any, width: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any
-) -> Any:
+    _context: Any, bits: Any, width: Any, labelled: Any,
+    z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any,
+) -> Any:  # fmt: skip
     """For n rows z + b: t = y − q, each row's Σᵢ yᵢ(zᵢ − max z) and Σᵢ exp(zᵢ − max z) in ``terms``, and in ``sums``
-    those over rows of wq and wqqᵀ."""
+    those over rows of wq and wqqᵀ. With ``labelled`` 1, y has one class number a row, int64."""
 
     def generate(
-        lanes: Lanes, builder: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any
+        lanes: Lanes, labelled: int, builder: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any
     ) -> None:
         logits, targets, out = (lanes.pointer(builder, a) for a in (z, y, t))
+        numbers = builder.inttoptr(y, I64.as_pointer())
         weights, out_terms = lanes.scalars(builder, w), lanes.scalars(builder, terms)
         bias = lanes.load(builder, lanes.pointer(builder, b), I64(0))
+
+        def target_of(i: Any) -> Any:
+            if labelled:
+                return lanes.one_hot(builder, builder.load(builder.gep(numbers, [i])))
+            return lanes.load(builder, targets, i)
 
         def body(i: Any, carried: list[Any]) -> list[Any]:
             row = builder.fadd(lanes.load(builder, logits, i), bias)
@@ -134,7 +141,7 @@ def softmax_block(
             total = lanes.sum(builder, powers)
             q = builder.fmul(powers, lanes.splat(builder, builder.fdiv(ir.Constant(lanes.scalar, 1.0), total)))
             wide = lanes.splat(builder, builder.load(builder.gep(weights, [i])))
-            target = lanes.load(builder, targets, i)
+            target = target_of(i)
             theta = builder.fsub(target, q)
             lanes.store(builder, theta, out, i)
             twice = builder.mul(i, I64(2))
@@ -152,7 +159,7 @@ def softmax_block(
         for r, value in enumerate(counted_loop(builder, n, [lanes.zero] * (1 + lanes.width), body)):
             lanes.store(builder, value, totals, I64(r))
 
-    return emit((bits, width), 8, generate)
+    return emit((bits, width, labelled), 8, generate)
 
 
 @tile  # type: ignore[untyped-decorator]

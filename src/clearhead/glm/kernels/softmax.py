@@ -35,8 +35,9 @@ class SoftmaxPass:
         return torch.diag(self.probability) - self.outer
 
 
-def _driver(bits: int, width: int) -> Callable[..., None]:
+def _driver(bits: int, width: int, labelled: int) -> Callable[..., None]:
     size = bits // 8
+    target = 8 if labelled else width * size  # bytes of a row's target
 
     def rows(z: int, b: int, y: int, w: int, t: int, weight: Any, terms: Any, part: Any, total: Any, n: int) -> None:
         for start in range(0, n, CHUNK):
@@ -45,9 +46,10 @@ def _driver(bits: int, width: int) -> Callable[..., None]:
             softmax_block(
                 bits,
                 width,
+                labelled,
                 z + offset,
                 b,
-                y + offset,
+                y + start * target,
                 w + start * size,
                 m,
                 t + offset,
@@ -65,19 +67,23 @@ def _driver(bits: int, width: int) -> Callable[..., None]:
 
 
 DRIVERS = {
-    (dtype, width): _driver(bits, width)
+    (dtype, width, labelled): _driver(bits, width, labelled)
     for dtype, bits in ((torch.float32, 32), (torch.float64, 64))
     for width in WIDTHS
+    for labelled in (0, 1)
 }
 
 
 def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tensor) -> SoftmaxPass:
     """One pass over padded logits Z (n, width), of which the first ``k`` count, with intercept b (k,).
 
-    ``Y`` (n, width) are targets padded with zeros, ``w`` (n,) weights, ``theta`` (n, width) receives y − q.
+    ``Y`` are targets (n, width) padded with zeros, or the class number of each row (n,), int64; ``w`` (n,) weights;
+    ``theta`` (n, width) receives y − q.
     """
     n, width = Z.shape
-    kernel, size = DRIVERS[Z.dtype, width], Z.element_size()
+    kernel, size = DRIVERS[Z.dtype, width, int(Y.ndim == 1)], Z.element_size()
+    row = width * size
+    lines = (row, 8 if Y.ndim == 1 else row, size, row)  # bytes of a row of each
     # Padded outputs get a logit so small that their probability is nil; the product with their zero target is 0.
     bias = torch.full((width,), -1e30, dtype=Z.dtype)
     bias[:k] = b.to(Z.dtype)
@@ -87,7 +93,7 @@ def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tens
     results: dict[int, Any] = {}
 
     def work(part: int, start: int, stop: int) -> None:
-        z, y, ww, t = (q + start * (size if i == 2 else width * size) for i, q in enumerate(pointers))
+        z, y, ww, t = (pointer + start * line for pointer, line in zip(pointers, lines, strict=True))
         total = np.zeros((2 + width, width))
         terms, sums = np.empty((CHUNK, 2), numpy_type), np.empty((1 + width, width), numpy_type)
         kernel(z, bias.data_ptr(), y, ww, t, weight[start:stop], terms, sums, total, stop - start)

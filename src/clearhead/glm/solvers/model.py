@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from clearhead.glm.fit import FULL_CURVATURE
 from clearhead.glm.penalties import Penalty
 
-__all__ = ["Effort", "Model", "minimise", "model_width", "through"]
+__all__ = ["Effort", "Model", "accelerated", "minimise", "model_width", "through"]
 
-WIDEST = 64  # outputs up to which coordinate descent keeps rows in vector registers
+ROWS = 64  # visited between two matrix products where outputs are many
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Effort:
 class Model:
     """⟨−slope, Δ⟩ + ½⟨Δ, B Δ⟩ with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩, over ``features`` (a,).
 
-    ``gram`` (a, a); ``slope`` (a, k); ``S`` (width, width) and ``left``, ``right`` (m, a, width), padded to
-    `model_width`; beyond `WIDEST` outputs S may be a diagonal (width,).
+    ``gram`` (a, a) and its largest eigenvalue ``norm``, where `accelerated`; ``slope`` (a, k); ``S`` (width, width) and
+    ``left``, ``right`` (m, a, width), padded to `model_width`; beyond `FULL_CURVATURE` outputs S is a diagonal.
     """
 
     gram: Tensor
@@ -38,6 +39,12 @@ class Model:
     right: Tensor
     slope: Tensor
     features: Tensor
+    norm: float = 0.0
+
+
+def accelerated(device: torch.device) -> bool:
+    """Whether `minimise` takes gradient steps, whose length needs the Gram matrix's largest eigenvalue."""
+    return device.type != "cpu"
 
 
 def model_width(outputs: int, device: torch.device) -> int:
@@ -45,7 +52,7 @@ def model_width(outputs: int, device: torch.device) -> int:
 
     A power of two: the compiler pads vectors of any other width in memory, so that rows would overlap their neighbours.
     """
-    if device.type != "cpu" or outputs > WIDEST:
+    if device.type != "cpu" or outputs > FULL_CURVATURE:
         return outputs
     return max(8, 1 << (outputs - 1).bit_length())
 
@@ -57,9 +64,9 @@ def through(values: Tensor, S: Tensor) -> Tensor:
 
 def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
     """Weights (a, k) that nearly minimise model + penalty, from ``start`` (a, k)."""
-    if model.S.shape[0] > start.shape[1] or (start.device.type == "cpu" and start.shape[1] <= WIDEST):
-        return _descend(model, start, penalty, lambda_, effort)
-    return _accelerate(model, start, penalty, lambda_, effort)
+    if accelerated(start.device):
+        return _accelerate(model, start, penalty, lambda_, effort)
+    return (_descend if model.S.ndim == 2 else _descend_blocks)(model, start, penalty, lambda_, effort)
 
 
 def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
@@ -75,12 +82,8 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     curvature = blocks.diagonal(dim1=1, dim2=2).maximum(1e-3 * diagonal[:, None] * model.S.diagonal())
     if penalty.grouped:
         curvature = blocks.abs().sum(2).amax(1, keepdim=True).maximum(curvature).expand(a, width)
-    factors = penalty.weights(len(model.features), start, model.features)[:, :1]
-    finite = torch.isfinite(factors)
-    level = lambda_ * torch.where(finite, factors, torch.zeros_like(factors))
-    bound = level * penalty.l1_ratio
-    low = torch.full_like(bound, -torch.inf) if penalty.nonnegative else -bound
-    inverse = 1 / (curvature + level * (1 - penalty.l1_ratio))
+    bounds, ridge, finite = _levels(model, start, penalty, lambda_)
+    inverse = 1 / (curvature + ridge)
     inverse[:, k:] = 0
     W = pad(start, (0, width - k)).contiguous() if width > k else start.clone()
     groups = -(-left.shape[1] // width)
@@ -96,7 +99,7 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
         blocks.triu_(1).numpy(),
         curvature.contiguous().numpy(),
         inverse.contiguous().numpy(),
-        torch.cat([low, bound], 1).numpy(),
+        bounds.numpy(),
         left,
         terms.contiguous().numpy(),
         (finite[:, 0] & (diagonal > 0)).numpy(),
@@ -108,8 +111,60 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     return W[:, :k]
 
 
+def _descend_blocks(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
+    """Coordinate descent by blocks of rows: inside a block each change is felt at once, the rest of the slopes follow
+    when it is done, as one matrix product."""
+    from clearhead.glm.kernels.wide_descent import block_descent
+
+    (a, k), kernel = start.shape, block_descent()
+    diagonal = model.gram.diagonal()[:, None]
+    coupled = -(model.left * model.right).sum(0)
+    curvature = (diagonal * model.S + coupled).maximum(1e-3 * diagonal * model.S) + coupled.clamp(min=0)
+    if penalty.grouped:
+        bound = (model.left.norm(dim=2) * model.right.norm(dim=2)).sum(0)[:, None]
+        curvature = (diagonal * model.S.max() + bound).expand(a, k).contiguous()
+    bounds, ridge, finite = _levels(model, start, penalty, lambda_)
+    inverse, allowed = 1 / (curvature + ridge), (finite & (diagonal > 0))[:, 0]
+    W, slope = start.clone(memory_format=torch.contiguous_format), model.slope.clone()
+    near, steps, change = (torch.empty(shape).to(W) for shape in ((ROWS, k), (ROWS, k), (k,)))
+    share, peak, first = W.new_zeros(len(model.left)), W.new_zeros(1), 0.0
+    visited, active = allowed.clone(), allowed.clone()
+    arguments = [
+        model.gram, model.S, near, slope, W, curvature, inverse, bounds, model.left, model.right, share, visited,
+        active, steps, change, peak,
+    ]  # fmt: skip
+    arrays = [t.contiguous().numpy() for t in arguments]
+    full = True
+    for sweep in range(effort.sweeps):
+        peak.zero_()
+        visited.copy_(allowed if full else allowed & active)
+        for j in range(0, a, ROWS):
+            stop = min(j + ROWS, a)
+            if kernel(j, stop, *arrays, penalty.grouped):
+                slope.addmm_(model.gram[j:stop].T, steps[: stop - j], alpha=-1)
+        first = max(first, float(peak))
+        if float(peak) <= effort.tol**2 * first:
+            if full:
+                break
+            full = True
+        else:
+            full = sweep % 8 == 7
+    return W
+
+
+def _levels(model: Model, start: Tensor, penalty: Penalty, lambda_: float) -> tuple[Tensor, Tensor, Tensor]:
+    """(a, 2) bounds of the pull within which a weight is zero, (a, 1) the ridge, and (a, 1) which features may be
+    used at all."""
+    factors = penalty.weights(len(model.features), start, model.features)[:, :1]
+    finite = torch.isfinite(factors)
+    level = lambda_ * torch.where(finite, factors, torch.zeros_like(factors))
+    high = level * penalty.l1_ratio
+    low = torch.full_like(high, -torch.inf) if penalty.nonnegative else -high
+    return torch.cat([low, high], 1), level * (1 - penalty.l1_ratio), finite
+
+
 def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
-    """FISTA with restart on the model: matrix products only, for many outputs and for GPUs."""
+    """FISTA with restart on the model: matrix products only, for GPUs."""
     step = 1.0 / max(1.01 * _largest_curvature(model), 1e-30)
     W, previous, momentum = start, start, 1.0
     first = 0.0
@@ -131,7 +186,7 @@ def _largest_curvature(model: Model) -> float:
     """An upper bound of the model's eigenvalues: those of G ⊗ S, and what the secant pairs add at most."""
     spread = model.S.max() if model.S.ndim == 1 else torch.linalg.matrix_norm(model.S, 2)
     added = torch.linalg.eigvals(-(model.right.flatten(1) @ model.left.flatten(1).T).double().cpu()).real.max()
-    return float(torch.linalg.matrix_norm(model.gram, 2) * spread) + max(float(added), 0.0)
+    return model.norm * float(spread) + max(float(added), 0.0)
 
 
 def _apply(model: Model, delta: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from clearhead.glm.problem import Problem
 from clearhead.glm.room import MEMORY, WHOLE_GRAM
 from clearhead.glm.row_arrays import Logits
 from clearhead.glm.solvers.base import Solver
-from clearhead.glm.solvers.model import Effort, Model, minimise, model_width
+from clearhead.glm.solvers.model import Effort, Model, accelerated, minimise, model_width
 from clearhead.glm.solvers.secant import SecantMemory
 
 __all__ = ["ProxNewton"]
@@ -42,6 +42,7 @@ class ProxNewton(Solver):
         self.features = self.known
         self.gram = self.stored
         self.last: Point | None = None
+        self._norm: float | None = None
 
     def start(self, lambda_: float) -> None:
         self.lambda_, self.last, self.steps = lambda_, None, 0
@@ -66,10 +67,11 @@ class ProxNewton(Solver):
         self._admit(point)
         if not len(self.features):
             return point.coef, point.logits, point.intercept
-        S = self._square(self.problem.curvature(point.fit))
+        S = self._square(point.fit.curvature)
         left, right = self.memory.correction(self.gram, self.features, S)
         start = point.coef[self.features]
-        model = Model(self.gram, S, left, right, point.slope[self.features].to(start), self.features)
+        slope = point.slope[self.features].to(start)
+        model = Model(self.gram, S, left, right, slope, self.features, self._largest())
         target = distributed.agreed(minimise(model, start, self.penalty, self.lambda_, self._effort()))
         delta = torch.zeros_like(point.coef)
         delta[self.features] = target - start
@@ -85,6 +87,12 @@ class ProxNewton(Solver):
             return values.to(self.problem.dtype)
         extra = model_width(len(values), values.device) - len(values)
         return pad(values.to(self.problem.dtype), (0, extra, 0, extra)).contiguous()
+
+    def _largest(self) -> float:
+        """The Gram matrix's largest eigenvalue, where the inner solver asks for it."""
+        if self._norm is None and accelerated(self.problem.device):
+            self._norm = float(torch.linalg.eigvalsh(self.gram)[-1])
+        return self._norm or 0.0
 
     def _effort(self) -> Effort:
         """Inner sweeps worth about half the time of the outer products, more of them the longer a λ takes."""
@@ -127,6 +135,7 @@ class ProxNewton(Solver):
         complete = torch.equal(place, torch.arange(len(self.known), device=place.device))
         self.gram = self.stored if complete else self.stored[place[:, None], place]
         self.memory.forget_gram()
+        self._norm = None
 
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo on cached logits: the model's curvature is not an upper bound."""
@@ -138,7 +147,7 @@ class ProxNewton(Solver):
         rounding = max(torch.finfo(self.problem.dtype).eps, 16 * torch.finfo(torch.float64).eps)
         size, slack = 1.0, rounding * abs(point.objective)
         for _ in range(25):
-            intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2)
+            intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2, keep=True)
             margin = point.objective + 1e-4 * size * min(decrease, 0.0) + slack - (fit.loss + penalty)
             if distributed.smallest(margin) >= 0:
                 return coef, logits, intercept

@@ -77,9 +77,9 @@ class Saga(Solver):
 
     def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         if self.table is None:
-            self.table = -point.fit.theta.clone()
-            self.average = -point.slope.to(point.coef)
-            self.average_b = -self.problem.mean(point.fit.theta)[: self.problem.n_outputs]
+            fit = self.problem.fit(point.logits, point.intercept)
+            self.table, self.average = -fit.theta, -point.slope.to(point.coef)
+            self.average_b = -fit.theta_mean
         W, b = point.coef.clone(), point.intercept.clone()
         for _ in range(self.epochs_per_certificate):
             before, before_b = W, b
