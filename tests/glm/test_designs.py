@@ -31,13 +31,17 @@ def test_a_streamed_design_multiplies_as_the_dense_one(spare: int) -> None:
         assert torch.allclose(part.gram(every, every), whole.gram(every, every), atol=1e-10)
 
 
-@pytest.mark.parametrize(("dtype", "memory"), [(torch.float64, 1_200_000), (torch.float16, 700_000)])
-def test_a_small_budget_gives_the_same_path_with_few_reads(dtype: torch.dtype, memory: int) -> None:
-    X, scores = data(1500, 40, 4)
+@pytest.mark.parametrize(
+    ("dtype", "features", "memory"), [(torch.float64, 200, 3_700_000), (torch.float16, 40, 650_000)]
+)
+def test_a_small_budget_gives_the_same_path_with_few_reads(dtype: torch.dtype, features: int, memory: int) -> None:
+    X, scores = data(1500, features, 4)
     stored, y = X.to(dtype), scores.argmax(1)
     whole = fit_path(stored, y, n_lambdas=6, lambda_min_ratio=0.05, tol=1e-5)
     small = fit_path(stored, y, n_lambdas=6, lambda_min_ratio=0.05, tol=1e-5, options=SolveOptions(memory=memory))
-    assert isinstance(Problem.build(stored, y, Multinomial(), options=SolveOptions(memory=memory)).arrays, Whole)
+    problem = Problem.build(stored, y, Multinomial(), options=SolveOptions(memory=memory))
+    assert isinstance(problem.arrays, Whole)
+    assert isinstance(problem.design, StreamedDesign)
     for a, b in zip(whole, small, strict=True):
         assert b.status.ok
         assert abs(a.objective - b.objective) <= 2e-5 * a.null_loss

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -85,6 +89,27 @@ def test_class_numbers_give_what_one_hot_targets_give(k: int, dtype: torch.dtype
     assert torch.equal(numbered.outer, written.outer)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize(("n", "p", "k"), [(1, 1, 2), (300, 7, 3), (5001, 40, 10), (700, 33, 16)])
+def test_the_fused_pass_is_its_three_passes(n: int, p: int, k: int, kind: torch.dtype) -> None:
+    generator, width = torch.Generator().manual_seed(n), 8 if k <= 8 else 16
+    dtype = torch.float64 if kind is torch.float64 else torch.float32
+    raw = (torch.randn(n, p, generator=generator) + 1).to(kind)
+    W, b = torch.randn(p, k, generator=generator, dtype=dtype), torch.randn(k, generator=generator).double()
+    labels, weight = torch.randint(k, (n,), generator=generator), torch.rand(n, generator=generator).to(dtype)
+    plain = Block(raw) if raw.dtype is dtype else Block(raw, raw.to(dtype).mean(0), torch.full((p,), 0.5).to(dtype))
+    for block in (plain, Block(raw, raw.to(dtype).mean(0), torch.full((p,), 0.5).to(dtype))):
+        logits = block.times(W)
+        theta = torch.empty_like(logits)
+        apart = softmax_pass(logits, b, labels, weight, k, theta)
+        for gradient in (False, True):
+            passed, slope = block.fused(W, b, labels, weight, gradient)
+            assert passed.loss == pytest.approx(apart.loss, rel=1e-5)
+            torch.testing.assert_close(passed.outer, apart.outer, rtol=1e-4, atol=1e-5)
+        assert slope is not None
+        torch.testing.assert_close(slope, block.against(theta * weight[:, None], k), rtol=1e-4, atol=1e-3)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("k", [17, 64, 100, 700])
 def test_the_wide_softmax_pass_gives_the_sums_of_the_definition(k: int, dtype: torch.dtype) -> None:
@@ -131,3 +156,22 @@ def test_so_are_those_of_many_outputs(loss: Loss, dtype: torch.dtype) -> None:
     squares = loss.mean_curvature(theta, torch.zeros_like(Z), torch.ones(80, 1, dtype=dtype))
     for made in (theta, squares):
         assert not ((made != 0) & (made.abs() < torch.finfo(dtype).tiny)).any()
+
+
+FIT = """
+import torch
+from clearhead.glm import SolveOptions, fit_path
+X, y = torch.randn(600, 12, generator=torch.Generator().manual_seed(0)), torch.arange(600) % 3
+fit_path(X, y, n_lambdas=3)
+fit_path(X.half(), y, n_lambdas=3, options=SolveOptions(memory=1))
+"""
+
+
+def test_another_process_finds_every_kernel_compiled() -> None:
+    """Kernels close over other kernels, which numba by itself takes for new ones in each process."""
+    for _ in range(2):
+        environment = {**os.environ, "NUMBA_DEBUG_CACHE": "1"}
+        done = subprocess.run([sys.executable, "-c", FIT], env=environment, capture_output=True, text=True, check=True)
+        kept = done.stdout.count("data saved"), done.stdout.count("data loaded")
+    assert kept[0] == 0
+    assert kept[1] > 5

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from clearhead.glm.products import VECTOR_OUTPUTS, padded_width, product, transposed_product
+
+if TYPE_CHECKING:
+    from clearhead.glm.kernels.softmax import SoftmaxPass
 
 __all__ = ["Block", "some_columns"]
 
@@ -63,6 +67,24 @@ class Block:
         from clearhead.glm.kernels.products import against
 
         return against(self.raw, T.contiguous(), outputs, self.mean) * self.inverse.double()[:, None]
+
+    def fused(
+        self, W: Tensor, b: Tensor, Y: Tensor, weight: Tensor, gradient: bool
+    ) -> tuple[SoftmaxPass, Tensor | None]:
+        """The softmax pass at the rows times W (p, k) plus b, with the gradient (p, k) if asked for, where `fuses`."""
+        from clearhead.glm.kernels.fused import fused_pass
+
+        width = padded_width(W.shape[1], self.raw.device)
+        if self.mean is None or self.inverse is None:
+            return fused_pass(self.raw, None, W, b, Y, weight, width, gradient)
+        passed, slope = fused_pass(self.raw, self.mean, W * self.inverse[:, None], b, Y, weight, width, gradient)
+        return passed, None if slope is None else slope * self.inverse.double()[:, None]
+
+    def fuses(self, outputs: int) -> bool:
+        """Whether `fused` applies."""
+        if self.mean is None:
+            return 1 < outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1
+        return outputs > 1 and self._compiled(outputs)
 
     def _compiled(self, outputs: int) -> bool:
         assert self.mean is not None

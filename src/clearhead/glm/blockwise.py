@@ -16,7 +16,9 @@ from torch.nn.functional import pad
 from clearhead.core import distributed
 from clearhead.glm import room
 from clearhead.glm.block import Block
+from clearhead.glm.design import Design
 from clearhead.glm.fit import Fit
+from clearhead.glm.losses import Multinomial
 from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
 from clearhead.glm.row_arrays import RowArrays
 from clearhead.glm.targets import Labels
@@ -48,6 +50,21 @@ class _Residual:
         return (self.W is W or torch.equal(self.W, W)) and torch.equal(self.b, b)
 
 
+@dataclass(frozen=True, eq=False)
+class _Used:
+    """Weights (u, k): all of them, or those of the features that are ``picked`` out because few are in use."""
+
+    any: bool
+    picked: Tensor | None
+    weights: Tensor
+
+    @classmethod
+    def of(cls, W: Tensor, design: Design) -> _Used:
+        used = (W != 0).any(1).nonzero().flatten()
+        picked = used if design.narrows(used) else None
+        return cls(len(used) > 0, picked, W if picked is None else W[picked])
+
+
 @dataclass(eq=False)
 class Blockwise(RowArrays):
     """No array of rows × outputs: each pass over Z makes what it needs of them, `BLOCK_BYTES` at a time.
@@ -69,20 +86,13 @@ class Blockwise(RowArrays):
 
     def fit(self, logits: Deferred, b: Tensor) -> Fit:
         if self._fit is None or not distributed.all_agree(self._fit.theta.same(logits.W, b)):
-            k, sums = self.targets.shape[1], None
-            for _, _, fit in self._passes(logits.W, b):
-                sums = fit.packed() if sums is None else sums + fit.packed()
-            assert sums is not None
-            self._fit = Fit.unpacked(sums, _Residual(logits.W, b.clone()), k)
+            sums, _ = self._walk(logits.W, b, gradient=False)
+            self._fit = Fit.unpacked(sums, _Residual(logits.W, b.clone()), self.targets.shape[1])
         return self._fit
 
     def against(self, theta: _Residual) -> Tensor:
         if self._slope is None or not distributed.all_agree(self._slope[0].same(theta.W, theta.b)):
-            k = self.targets.shape[1]
-            sums = self._sums(k)
-            for span, Z, fit in self._passes(theta.W, theta.b, rows=True):
-                weight = self.design.weight[span, None]
-                sums += Z.against(fit.theta if self.design.uniform else fit.theta * weight, k)
+            _, sums = self._walk(theta.W, theta.b, gradient=True)
             self._slope = theta, distributed.all_reduce(sums) / self.design.total
         return self._slope[1].clone()
 
@@ -111,27 +121,54 @@ class Blockwise(RowArrays):
         return sums.T.contiguous(), sums.sum(0)[:, None]
 
     def dual(self, logits: Deferred, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
-        total = self.weight.new_zeros(())
-        for span, _, fit in self._passes(logits.W, b):
+        total, used = self.weight.new_zeros(()), _Used.of(logits.W, self.design)
+        for span, Z in self._blocks_of(used):
+            fit = self._some(self._logits(used, Z, span), b, span)
             total += self._dual_sum(fit, tau, mix, share, span)
         return total
 
-    def _passes(self, W: Tensor, b: Tensor, rows: bool = False) -> Iterator[tuple[slice, Block, Fit]]:
-        """(row range, block of Z, fit of these rows). Features without weights are left out of the product, and of the
-        block unless its ``rows`` are asked for whole; where there are no weights at all, nothing else is read."""
-        used = (W != 0).any(1).nonzero().flatten()
-        columns = used if self.design.narrows(used) else None
-        V = W if columns is None else W[columns]
-        blocks = self._blocks(None if rows else columns) if rows or len(used) else self._spans()
-        for span, *block in blocks:
-            Z = block[0] if block else Block(W.new_empty(0))
-            if len(used):
-                logits = (Z.columns(columns) if rows and columns is not None else Z).times(V)
+    def _walk(self, W: Tensor, b: Tensor, gradient: bool) -> tuple[Tensor, Tensor]:
+        """`Fit.packed` summed over the rows at Z·W + b and, if asked for, Zᵀ·diag(w)·θ (p, k)."""
+        k, used = self.targets.shape[1], _Used.of(W, self.design)
+        packed, sums = self.weight.new_zeros(()), self._sums(k if gradient else 0)
+        fused = isinstance(self.loss, Multinomial) and self.offset is None and (gradient or used.any)
+        for span, Z in self._blocks_of(used, whole=gradient):
+            if fused and Z.fuses(k):
+                fit, slope = self._fused(Z, W if gradient else used.weights, b, span, gradient)
             else:
-                logits = W.new_zeros(span.stop - span.start, self.width)
-            if self.offset is not None:
-                logits += self.pad(self.offset[span])
-            yield span, Z, self._some(logits, b, span)
+                fit, slope = self._some(self._logits(used, Z, span), b, span), None
+            packed = packed + fit.packed()
+            if gradient and slope is None:
+                weight = self.design.weight[span, None]
+                slope = Z.against(fit.theta if self.design.uniform else fit.theta * weight, k)
+            if slope is not None:
+                sums += slope
+        return packed, sums
+
+    def _fused(self, Z: Block, W: Tensor, b: Tensor, span: slice, gradient: bool) -> tuple[Fit, Tensor | None]:
+        Y = self._given(span)
+        targets = Y.labels if isinstance(Y, Labels) else Y
+        passed, slope = Z.fused(W, b, targets, self.design.weight[span], gradient)
+        return Fit(passed.loss, self._target_sums(Y, span) - passed.probability, passed.curvature, None), slope
+
+    def _blocks_of(self, used: _Used, whole: bool = False) -> Iterator[tuple[slice, Block]]:
+        """(row range, block of Z), of the features in use alone unless ``whole``; where there are none, nothing is
+        read."""
+        if whole or used.any:
+            yield from self._blocks(None if whole else used.picked)
+            return
+        n, empty = self.design.shape[0], Block(used.weights.new_empty(0))
+        for start in range(0, n, self._rows):
+            yield slice(start, min(start + self._rows, n)), empty
+
+    def _logits(self, used: _Used, Z: Block, span: slice) -> Tensor:
+        """(m, width) offset + Z·W for a block with all features or with those in use."""
+        if used.any:
+            narrow = used.picked is not None and Z.raw.shape[1] > len(used.weights)
+            logits = (Z.columns(used.picked) if narrow and used.picked is not None else Z).times(used.weights)
+        else:
+            logits = used.weights.new_zeros(span.stop - span.start, self.width)
+        return logits if self.offset is None else logits.add_(self.pad(self.offset[span]))
 
     def _sums(self, columns: int) -> Tensor:
         return torch.zeros(self.design.shape[1], columns, dtype=torch.float64, device=self.design.device)
@@ -139,11 +176,6 @@ class Blockwise(RowArrays):
     @property
     def _rows(self) -> int:
         return min(room.BLOCK_ROWS, max(64, room.BLOCK_BYTES // (self.width * self.design.dtype.itemsize)))
-
-    def _spans(self) -> Iterator[tuple[slice]]:
-        n = self.design.shape[0]
-        for start in range(0, n, self._rows):
-            yield (slice(start, min(start + self._rows, n)),)
 
     def _blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         for span, Z in self.design.blocks(columns):

@@ -25,7 +25,8 @@ __all__ = [
 ]
 
 SHARE = 0.6  # of the memory available, when none was stated
-ARRAYS = 10  # arrays of (n, width) that live at once during a solve: logits, residuals, a direction, their targets
+ARRAYS = 7  # arrays of (n, width) that live at once during a solve: logits, residuals, a direction, soft targets
+KEPT = 128  # features that are to be kept in memory where not all of them are
 BLOCK_BYTES = 32 << 20  # of one array of rows × outputs that is made anew
 BLOCK_ROWS = 1 << 17  # and the most rows it has
 BLOCK_ARRAYS = 8  # of them that live at once, some in float64
@@ -44,17 +45,22 @@ class Room:
     dtype: torch.dtype
     device: torch.device
     sparse: bool
+    stored: int  # bytes of a feature of one row where the rows are
 
     @classmethod
     def of(cls, rows: Rows, device: torch.device, memory: int | None) -> Room:
         """``memory`` bytes, or a share of what is free when None."""
         allowed = memory if memory is not None else int(SHARE * _free(device))
-        return cls(allowed, *rows.shape, compute_dtype(rows.dtype), device, isinstance(rows, SparseRows))
+        return cls(
+            allowed, *rows.shape, compute_dtype(rows.dtype), device, isinstance(rows, SparseRows), rows.dtype.itemsize
+        )
 
     def holds(self, outputs: int) -> bool:
-        """Whether every rank can hold its arrays of rows × outputs. Those of sparse rows are held whatever is allowed:
-        written out with their zeros block by block, rows would cost more."""
-        return self.sparse or distributed.smallest(self.left(outputs, False)) >= 0
+        """Whether every rank can hold its arrays of rows × outputs, with room for `KEPT` features beside them: without
+        these each pass reads all rows from where they are. Arrays of sparse rows are held whatever is allowed: written
+        out with their zeros block by block, rows would cost more."""
+        kept = self.n * min(self.p, KEPT) * self.stored
+        return self.sparse or distributed.smallest(self.left(outputs, False) - kept) >= 0
 
     def left(self, outputs: int, blockwise: bool) -> int:
         """Bytes for features beside arrays of rows × outputs, held or (``blockwise``) made anew; may be negative."""

@@ -87,9 +87,13 @@ class RowArrays(ABC):
 
     def _some(self, logits: Tensor, b: Tensor, span: slice) -> Fit:
         """The fit of some rows at their padded ``logits`` + b."""
-        Y, weight = self._given(span), self.weight[span]
-        sums = Y.weighted(weight) if isinstance(Y, Labels) else weight @ Y[:, : self.targets.shape[1]].double()
-        return evaluate(self.loss, logits, b, Y, self.design.weight[span], sums)
+        Y = self._given(span)
+        return evaluate(self.loss, logits, b, Y, self.design.weight[span], self._target_sums(Y, span))
+
+    def _target_sums(self, Y: Tensor | Labels, span: slice) -> Tensor:
+        """(k,) Σ wᵢ yᵢ over some rows with targets ``Y``."""
+        weight = self.weight[span]
+        return Y.weighted(weight) if isinstance(Y, Labels) else weight @ Y[:, : self.targets.shape[1]].double()
 
     def _given(self, span: slice) -> Tensor | Labels:
         """Padded targets or class numbers of some rows."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.core.rows import BLOCK_ROWS, Rows
+from clearhead.core.rows import BLOCK_BYTES, BLOCK_ROWS, Rows
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.block import Block
 from clearhead.glm.design import Design
@@ -61,8 +61,9 @@ class DenseDesign(Design):
 
     def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         self.reads += 1
-        for start in range(0, len(self.Z), BLOCK_ROWS):
-            Z = self.Z[start : start + BLOCK_ROWS]
+        rows = max(BLOCK_ROWS, BLOCK_BYTES // (self.shape[1] * self.Z.element_size()))
+        for start in range(0, len(self.Z), rows):
+            Z = self.Z[start : start + rows]
             yield slice(start, start + len(Z)), Block(Z if columns is None else Z[:, columns])
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:

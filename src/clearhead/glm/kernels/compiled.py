@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache
 
 __all__ = ["compiled"]
 
@@ -17,13 +19,34 @@ SOURCES = sorted(Path(__file__).parent.glob("*.py"))
 STAMP = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]
 
 
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Stored code under a name that is the same in every process.
+
+    Numba's own key hashes what a closure holds; of another compiled function that is a number drawn at random, so that
+    each process would compile it again and store it beside the last one's.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        self.name = _name(function)
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        return signature, codegen.magic_tuple(), self.name
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """Its place in these sources and the values that it closes over, those of compiled functions by their names."""
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    parts = [_name(value.py_func) if hasattr(value, "py_func") else repr(value) for value in held]
+    return f"{function.__module__}.{function.__qualname__}({', '.join(parts)})"
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function in machine code, without the interpreter lock."""
     njit: Any = numba.njit
     function.__qualname__ = f"{function.__qualname__}_{STAMP}"  # names the file that keeps the code
-    options = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}}
-    try:
-        result: Callable[..., Any] = njit(cache=True, **options)(function)
-    except RuntimeError:  # neither the package folder nor the home cache can be written
-        result = njit(**options)(function)
-    return result
+    result = njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})(function)
+    with contextlib.suppress(RuntimeError):  # neither the package folder nor the home cache can be written
+        result._cache = _Cache(function)
+    kernel: Callable[..., Any] = result
+    return kernel

@@ -18,7 +18,7 @@ from clearhead.glm.kernels.intrinsics import dot_tile, outer_tile
 from clearhead.glm.kernels.ir import native_lanes
 from clearhead.glm.kernels.threads import over_rows
 
-__all__ = ["WIDTHS", "against", "outer_rows", "times"]
+__all__ = ["WIDTHS", "against", "against_rows", "outer_rows", "stored_kind", "stored_size", "times", "times_rows"]
 
 WIDTHS = (8, 16)
 CHUNK = 2048  # rows summed in the storage precision before float64 takes over
@@ -33,7 +33,7 @@ def _widest(bits: int) -> int:
 @cache
 def _times_strip(bits: int, kind: int, rows: int, outputs: int) -> Callable[..., None]:
     """z (rows, outputs) += (x − mean) (rows, p)·w, a row of w for each output."""
-    size, stored, lanes = bits // 8, _stored_size(bits, kind), native_lanes(bits)
+    size, stored, lanes = bits // 8, stored_size(bits, kind), native_lanes(bits)
 
     def strip(x: int, stride: int, mean: int, w: int, p: int, z: int, width: int) -> None:
         whole = p // lanes
@@ -48,8 +48,9 @@ def _times_strip(bits: int, kind: int, rows: int, outputs: int) -> Callable[...,
 
 
 @cache
-def _times_rows(bits: int, kind: int) -> Callable[..., None]:
-    size, stored, most = bits // 8, _stored_size(bits, kind), _widest(bits)
+def times_rows(bits: int, kind: int) -> Callable[..., None]:
+    """The kernel of `times`."""
+    size, stored, most = bits // 8, stored_size(bits, kind), _widest(bits)
     five, three, single, one = (_times_strip(bits, kind, *tile) for tile in ((4, 5), (4, 3), (4, 1), (1, 1)))
 
     def rows(x: int, stride: int, mean: int, w: int, k: int, p: int, z: int, width: int, n: int) -> None:
@@ -79,7 +80,7 @@ def _times_rows(bits: int, kind: int) -> Callable[..., None]:
 def outer_rows(bits: int, kind: int) -> Callable[..., None]:
     """g (k, ·) += Tᵀ·(X − mean): for addresses x of n rows ``stride`` apart, t of n rows ``line`` apart, and g whose k
     rows are ``step`` apart, over p columns. What lies ``ahead`` numbers beyond each x is brought near."""
-    size, stored, lanes, most = bits // 8, _stored_size(bits, kind), native_lanes(bits), _widest(bits)
+    size, stored, lanes, most = bits // 8, stored_size(bits, kind), native_lanes(bits), _widest(bits)
 
     def rows(
         x: int, stride: int, mean: int, t: int, line: int, k: int, p: int, g: int, step: int, n: int, ahead: int
@@ -115,8 +116,9 @@ def outer_rows(bits: int, kind: int) -> Callable[..., None]:
 
 
 @cache
-def _against_rows(bits: int, kind: int) -> Callable[..., None]:
-    size, stored, outer = bits // 8, _stored_size(bits, kind), outer_rows(bits, kind)
+def against_rows(bits: int, kind: int) -> Callable[..., None]:
+    """The kernel of `against`, for rows whose sums are kept in storage precision."""
+    size, stored, outer = bits // 8, stored_size(bits, kind), outer_rows(bits, kind)
 
     def rows(x: int, stride: int, mean: int, t: int, line: int, k: int, p: int, g: int, n: int) -> None:
         for start in range(0, n, BLOCK):
@@ -126,11 +128,12 @@ def _against_rows(bits: int, kind: int) -> Callable[..., None]:
     return compiled(rows)
 
 
-def _stored_size(bits: int, kind: int) -> int:
+def stored_size(bits: int, kind: int) -> int:
+    """Bytes of one number of Z."""
     return 2 if kind > 1 else bits // 8
 
 
-def _kind(Z: Tensor, mean: Tensor | None, dtype: torch.dtype) -> int:
+def stored_kind(Z: Tensor, mean: Tensor | None, dtype: torch.dtype) -> int:
     """How Z is `ir.Stored` for arithmetic in ``dtype``; 0 where nothing is subtracted."""
     if mean is None:
         return 0
@@ -142,8 +145,8 @@ def times(Z: Tensor, W: Tensor, out: Tensor, mean: Tensor | None = None) -> None
 
     Without ``mean`` (p,) Z is of the type of ``out``; with it, it may be in half precision where that is float32.
     """
-    kind, size, width = _kind(Z, mean, out.dtype), out.element_size(), out.shape[1]
-    kernel, stored = _times_rows(8 * size, kind), Z.element_size()
+    kind, size, width = stored_kind(Z, mean, out.dtype), out.element_size(), out.shape[1]
+    kernel, stored = times_rows(8 * size, kind), Z.element_size()
     (n, p), k, stride = Z.shape, W.shape[1], Z.stride(0)
     columns = W.to(out.dtype).T.contiguous()
     z, w, o, m = Z.data_ptr(), columns.data_ptr(), out.data_ptr(), 0 if mean is None else mean.data_ptr()
@@ -157,8 +160,8 @@ def times(Z: Tensor, W: Tensor, out: Tensor, mean: Tensor | None = None) -> None
 def against(Z: Tensor, T: Tensor, k: int, mean: Tensor | None = None) -> Tensor:
     """(p, k) float64 = (Z − mean)ᵀ·(first k columns of T), summed in T's precision over chunks of rows and in float64
     over chunks; Z and ``mean`` as in `times`."""
-    kind, size, width = _kind(Z, mean, T.dtype), T.element_size(), T.shape[1]
-    kernel, stored = _against_rows(8 * size, kind), Z.element_size()
+    kind, size, width = stored_kind(Z, mean, T.dtype), T.element_size(), T.shape[1]
+    kernel, stored = against_rows(8 * size, kind), Z.element_size()
     (n, p), stride = Z.shape, Z.stride(0)
     z, t, m = Z.data_ptr(), T.data_ptr(), 0 if mean is None else mean.data_ptr()
     sums: dict[int, Tensor] = {}

@@ -15,7 +15,7 @@ from clearhead.glm.kernels.intrinsics import softmax_block
 from clearhead.glm.kernels.products import WIDTHS
 from clearhead.glm.kernels.threads import over_rows
 
-__all__ = ["SoftmaxPass", "softmax_pass"]
+__all__ = ["CHUNK", "DRIVERS", "SoftmaxPass", "padded_bias", "softmax_pass"]
 
 CHUNK = 64  # rows summed in storage precision before float64 takes over
 
@@ -28,6 +28,11 @@ class SoftmaxPass:
     loss: float
     probability: Tensor
     outer: Tensor
+
+    @classmethod
+    def of(cls, total: Tensor, k: int) -> SoftmaxPass:
+        """From what the kernel sums up."""
+        return cls(float(total[0, 0]), total[1, :k], total[2 : 2 + k, :k])
 
     @property
     def curvature(self) -> Tensor:
@@ -84,9 +89,7 @@ def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tens
     kernel, size = DRIVERS[Z.dtype, width, int(Y.ndim == 1)], Z.element_size()
     row = width * size
     lines = (row, 8 if Y.ndim == 1 else row, size, row)  # bytes of a row of each
-    # Padded outputs get a logit so small that their probability is nil; the product with their zero target is 0.
-    bias = torch.full((width,), -1e30, dtype=Z.dtype)
-    bias[:k] = b.to(Z.dtype)
+    bias = padded_bias(b, width, Z.dtype)
     weight = w.numpy()
     numpy_type = weight.dtype
     pointers = [a.data_ptr() for a in (Z, Y, w, theta)]
@@ -101,4 +104,12 @@ def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tens
 
     parts = over_rows(n, work)
     total = torch.from_numpy(sum(results[i] for i in range(parts)))
-    return SoftmaxPass(float(total[0, 0]), total[1, :k], total[2 : 2 + k, :k])
+    return SoftmaxPass.of(total, k)
+
+
+def padded_bias(b: Tensor, width: int, dtype: torch.dtype) -> Tensor:
+    """(width,) the intercept b (k,); padded outputs get a logit so small that their probability is nil, and the product
+    with their zero target is 0."""
+    bias = torch.full((width,), -1e30, dtype=dtype)
+    bias[: len(b)] = b.to(dtype)
+    return bias

@@ -1,0 +1,91 @@
+"""Logits, softmax and gradient of rows of Z in one pass, a few hundred rows at a time: what is made stays in cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clearhead.glm.kernels.compiled import compiled
+from clearhead.glm.kernels.products import against_rows, stored_kind, stored_size, times_rows
+from clearhead.glm.kernels.softmax import CHUNK, DRIVERS, SoftmaxPass, padded_bias
+from clearhead.glm.kernels.threads import over_rows
+
+__all__ = ["fused_pass"]
+
+ROWS = 256  # whose logits and residuals are made at once
+SUMMED = 2048  # rows whose gradient is summed in storage precision before float64 takes over
+
+
+@cache
+def _driver(bits: int, width: int, kind: int, labelled: int) -> Callable[..., None]:
+    dtype = torch.float32 if bits == 32 else torch.float64
+    times, softmax, against = times_rows(bits, kind), DRIVERS[dtype, width, labelled], against_rows(bits, kind)
+    size, stored = bits // 8, stored_size(bits, kind)
+    target = 8 if labelled else width * size
+
+    def rows(
+        x: int, stride: int, mean: int, w: int, k: int, p: int, b: int, y: int, weights: int, weight: Any,
+        logits: Any, theta: Any, terms: Any, part: Any, total: Any, some: Any, gradient: Any, n: int,
+    ) -> None:  # fmt: skip
+        wanted = len(gradient) > 0
+        for start in range(0, n, ROWS):
+            m = min(ROWS, n - start)
+            at = x + start * stride * stored
+            logits[:] = 0
+            times(at, stride, mean, w, k, p, logits.ctypes.data, width, m)
+            softmax(
+                logits.ctypes.data, b, y + start * target, weights + start * size, theta.ctypes.data,
+                weight[start : start + m], terms, part, total, m,
+            )  # fmt: skip
+            if not wanted:
+                continue
+            for i in range(m):
+                for c in range(width):
+                    theta[i, c] *= weight[start + i]
+            against(at, stride, mean, theta.ctypes.data, width, k, p, some.ctypes.data, m)
+            if (start // ROWS) % (SUMMED // ROWS) == SUMMED // ROWS - 1 or start + m == n:
+                for c in range(k):
+                    for j in range(p):
+                        gradient[c, j] += some[c, j]
+                        some[c, j] = 0
+
+    return compiled(rows)
+
+
+def fused_pass(
+    Z: Tensor, mean: Tensor | None, W: Tensor, b: Tensor, Y: Tensor, w: Tensor, width: int, gradient: bool
+) -> tuple[SoftmaxPass, Tensor | None]:
+    """The softmax pass at logits (Z − mean)·W + b for Z (n, p) as in `products.times`, W (p, k) and b (k,), and, if
+    asked for, the ``gradient`` (p, k) float64 = (Z − mean)ᵀ·diag(w)·(y − q).
+
+    ``Y`` are targets (n, width) padded with zeros, or class numbers (n,), int64; ``w`` (n,) weights.
+    """
+    (n, p), k, stride, dtype = Z.shape, W.shape[1], Z.stride(0), w.dtype
+    kind, size = stored_kind(Z, mean, dtype), w.element_size()
+    kernel, stored = _driver(8 * size, width, kind, int(Y.ndim == 1)), Z.element_size()
+    columns, bias, weight = W.to(dtype).T.contiguous(), padded_bias(b, width, dtype), w.numpy()
+    line = 8 if Y.ndim == 1 else width * size
+    places = Z.data_ptr(), Y.data_ptr(), w.data_ptr()
+    centre = 0 if mean is None else mean.data_ptr()
+    results: dict[int, Any] = {}
+
+    def work(part: int, start: int, stop: int) -> None:
+        x, y, ww = (at + start * step for at, step in zip(places, (stride * stored, line, size), strict=True))
+        logits, theta = np.empty((2, ROWS, width), weight.dtype)
+        terms, sums, total = np.empty((CHUNK, 2), weight.dtype), np.empty((1 + width, width), weight.dtype), None
+        total = np.zeros((2 + width, width))
+        some, found = np.zeros((k, p), weight.dtype), np.zeros((k if gradient else 0, p))
+        kernel(
+            x, stride, centre, columns.data_ptr(), k, p, bias.data_ptr(), y, ww, weight[start:stop], logits, theta,
+            terms, sums, total, some, found, stop - start,
+        )  # fmt: skip
+        results[part] = total, found
+
+    parts = over_rows(n, work)
+    total, found = (torch.from_numpy(sum(results[i][j] for i in range(parts))) for j in (0, 1))
+    return SoftmaxPass.of(total, k), found.T if gradient else None
