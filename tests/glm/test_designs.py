@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from tests.glm.members import data
@@ -45,6 +48,24 @@ def test_a_small_budget_gives_the_same_path_with_few_reads(dtype: torch.dtype, f
     for a, b in zip(whole, small, strict=True):
         assert b.status.ok
         assert abs(a.objective - b.objective) <= 2e-5 * a.null_loss
+
+
+@pytest.mark.parametrize("memory", [None, 1])
+def test_a_problem_that_is_dropped_leaves_memory_at_once(memory: int | None) -> None:
+    """Out of core the kept features are replaced many times along a path; two sets of them do not fit."""
+    X, scores = data(300, 12, 3)
+    part = Problem.build(X, scores.argmax(1), Multinomial(), options=SolveOptions(memory=memory)).narrowed(
+        torch.arange(5)
+    )
+    logits = part.logits(torch.zeros(5, 3, dtype=torch.float64))
+    part.slope(part.solve_intercept(logits, torch.zeros(3, dtype=torch.float64), keep=True)[1].theta)
+    seen = weakref.ref(part.design)
+    gc.disable()
+    try:
+        del part, logits
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_an_error_of_the_reading_thread_is_raised_here() -> None:

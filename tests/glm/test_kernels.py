@@ -12,7 +12,7 @@ import torch
 from clearhead.glm import Binomial, Multinomial
 from clearhead.glm.block import Block
 from clearhead.glm.fit import evaluate
-from clearhead.glm.kernels.products import against, times
+from clearhead.glm.kernels.products import against, times, times_rows
 from clearhead.glm.kernels.softmax import softmax_pass
 from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
 from clearhead.glm.losses import Loss
@@ -92,7 +92,7 @@ def test_class_numbers_give_what_one_hot_targets_give(k: int, dtype: torch.dtype
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize(("n", "p", "k"), [(1, 1, 2), (300, 7, 3), (5001, 40, 10), (700, 33, 16)])
 def test_the_fused_pass_is_its_three_passes(n: int, p: int, k: int, kind: torch.dtype) -> None:
-    generator, width = torch.Generator().manual_seed(n), 8 if k <= 8 else 16
+    generator = torch.Generator().manual_seed(n)
     dtype = torch.float64 if kind is torch.float64 else torch.float32
     raw = (torch.randn(n, p, generator=generator) + 1).to(kind)
     W, b = torch.randn(p, k, generator=generator, dtype=dtype), torch.randn(k, generator=generator).double()
@@ -175,3 +175,9 @@ def test_another_process_finds_every_kernel_compiled() -> None:
         kept = done.stdout.count("data saved"), done.stdout.count("data loaded")
     assert kept[0] == 0
     assert kept[1] > 5
+
+
+def test_kernels_that_close_over_other_values_have_other_names() -> None:
+    """Of one name, code that different processes stored would be linked to the wrong one."""
+    made = [times_rows(bits, kind) for bits, kind in ((32, 0), (32, 1), (32, 2), (64, 0))]
+    assert len({kernel.py_func.__qualname__ for kernel in made}) == 4  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,7 +29,7 @@ class InterceptSolver:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+        self.problem: Problem = weakref.proxy(problem)  # which owns this: a cycle would keep its rows in memory
         self._last: tuple[Logits, Tensor, Fit] | None = None
         self._pairs: list[tuple[Tensor, Tensor]] = []
         held = problem.arrays.held

@@ -26,27 +26,25 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     each process would compile it again and store it beside the last one's.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)  # type: ignore[no-untyped-call]
-        self.name = _name(function)
-
     def _index_key(self, signature: Any, codegen: Any) -> Any:
-        return signature, codegen.magic_tuple(), self.name
+        return signature, codegen.magic_tuple(), self._py_func.__qualname__
 
 
 def _name(function: Callable[..., Any]) -> str:
     """Its place in these sources and the values that it closes over, those of compiled functions by their names."""
     held = [cell.cell_contents for cell in function.__closure__ or ()]
-    parts = [_name(value.py_func) if hasattr(value, "py_func") else repr(value) for value in held]
-    return f"{function.__module__}.{function.__qualname__}({', '.join(parts)})"
+    parts = [value.py_func.__qualname__ if hasattr(value, "py_func") else repr(value) for value in held]
+    return f"{STAMP} {function.__module__}.{function.__qualname__}({', '.join(parts)})"
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function in machine code, without the interpreter lock."""
     njit: Any = numba.njit
-    function.__qualname__ = f"{function.__qualname__}_{STAMP}"  # names the file that keeps the code
+    # Names the file that keeps the code and, in it, the symbols: code stored by different processes is linked together,
+    # and functions of one name that close over different values would be taken for one another.
+    function.__qualname__ = f"{function.__name__}_{hashlib.sha256(_name(function).encode()).hexdigest()[:16]}"
     result = njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})(function)
     with contextlib.suppress(RuntimeError):  # neither the package folder nor the home cache can be written
-        result._cache = _Cache(function)
+        result._cache = _Cache(function)  # type: ignore[no-untyped-call]
     kernel: Callable[..., Any] = result
     return kernel
