@@ -130,7 +130,7 @@ class Blockwise(RowArrays):
     def _walk(self, W: Tensor, b: Tensor, gradient: bool) -> tuple[Tensor, Tensor]:
         """`Fit.packed` summed over the rows at Z·W + b and, if asked for, Zᵀ·diag(w)·θ (p, k)."""
         k, used = self.targets.shape[1], _Used.of(W, self.design)
-        packed, sums = self.weight.new_zeros(()), self._sums(k if gradient else 0)
+        packed, sums, without = self.weight.new_zeros(()), self._sums(k if gradient else 0), False
         fused = isinstance(self.loss, Multinomial) and self.offset is None and (gradient or used.any)
         for span, Z in self._blocks_of(used, whole=gradient):
             if fused and Z.fuses(k):
@@ -143,13 +143,17 @@ class Blockwise(RowArrays):
                 slope = Z.against(fit.theta if self.design.uniform else fit.theta * weight, k)
             if slope is not None:
                 sums += slope
+            without = without or fit.theta is None
+        if without:
+            packed[1 : 1 + k] += self.target_sum
         return packed, sums
 
     def _fused(self, Z: Block, W: Tensor, b: Tensor, span: slice, gradient: bool) -> tuple[Fit, Tensor | None]:
+        """The fit of some rows less their targets' sum in ``theta_mean``, without residuals, and their gradient."""
         Y = self._given(span)
         targets = Y.labels if isinstance(Y, Labels) else Y
         passed, slope = Z.fused(W, b, targets, self.design.weight[span], gradient)
-        return Fit(passed.loss, self._target_sums(Y, span) - passed.probability, passed.curvature, None), slope
+        return Fit(passed.loss, -passed.probability, passed.curvature, None), slope
 
     def _blocks_of(self, used: _Used, whole: bool = False) -> Iterator[tuple[slice, Block]]:
         """(row range, block of Z), of the features in use alone unless ``whole``; where there are none, nothing is

@@ -105,4 +105,5 @@ class Screened(Solver):
         penalty = self.penalty
         if penalty.factors is not None:
             penalty = replace(penalty, factors=[penalty.factors[j] for j in self.kept.tolist()])
-        self.inner = ProxNewton(self.part, penalty, self.seed)
+        # Most of what is kept is for later λ's, by when it has been gathered again.
+        self.inner = ProxNewton(self.part, penalty, self.seed, whole=False)

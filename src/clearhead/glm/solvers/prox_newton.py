@@ -32,8 +32,9 @@ class ProxNewton(Solver):
 
     name: ClassVar[str] = "prox_newton"
 
-    def __init__(self, problem: Problem, penalty: Penalty, seed: int) -> None:
+    def __init__(self, problem: Problem, penalty: Penalty, seed: int, whole: bool = True) -> None:
         super().__init__(problem, penalty, seed)
+        self.whole = whole and problem.n_features <= WHOLE_GRAM  # whether the Gram matrix is computed at once
         self.lambda_ = 0.0
         self.steps = 0
         self.memory = SecantMemory(MEMORY)
@@ -118,8 +119,7 @@ class ProxNewton(Solver):
     def _learn_gram(self, features: Tensor) -> None:
         position = torch.full((self.problem.n_features,), -1, dtype=torch.int64, device=self.known.device)
         position[self.known] = torch.arange(len(self.known), device=self.known.device)
-        whole = self.problem.n_features <= WHOLE_GRAM
-        candidates = torch.arange(len(position), device=position.device) if whole else features
+        candidates = torch.arange(len(position), device=position.device) if self.whole else features
         new = candidates[position[candidates] < 0]
         if len(new):
             known = torch.cat([self.known, new])
