@@ -57,11 +57,15 @@ def sentences() -> tuple[Tensor, Tensor]:
 
 def synthetic(n: int, p: int, k: int) -> tuple[Tensor, Tensor]:
     """What `draw` gives, from the store; another process draws it, whose memory is not that of this one."""
-    files = [STORE / f"centred-{n}-{p}-{k}-{name}.npy" for name in "Xy"]
+    files = [_stored(n, p, k, name) for name in "Xy"]
     if not all(file.is_file() for file in files):
         subprocess.run([sys.executable, __file__, str(n), str(p), str(k)], check=True)
     X, y = (torch.from_numpy(np.load(file)) for file in files)
     return X, y
+
+
+def _stored(n: int, p: int, k: int, name: str) -> Path:
+    return STORE / f"centred-{n}-{p}-{k}-{name}.npy"
 
 
 def draw(n: int, p: int, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -79,7 +83,7 @@ def draw(n: int, p: int, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 def main() -> None:
     n, p, k = map(int, sys.argv[1:4])
     for name, tensor in zip("Xy", draw(n, p, k), strict=True):
-        with atomic_path(STORE / f"centred-{n}-{p}-{k}-{name}.npy") as path, open(path, "wb") as file:
+        with atomic_path(_stored(n, p, k, name)) as path, open(path, "wb") as file:
             np.save(file, tensor.numpy())
 
 

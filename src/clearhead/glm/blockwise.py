@@ -21,7 +21,7 @@ from clearhead.glm.fit import Fit
 from clearhead.glm.losses import Multinomial
 from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
 from clearhead.glm.row_arrays import RowArrays
-from clearhead.glm.targets import Labels
+from clearhead.glm.targets import Labels, numbers_or_rows
 
 __all__ = ["Blockwise", "Deferred"]
 
@@ -130,29 +130,31 @@ class Blockwise(RowArrays):
     def _walk(self, W: Tensor, b: Tensor, gradient: bool) -> tuple[Tensor, Tensor]:
         """`Fit.packed` summed over the rows at Z·W + b and, if asked for, Zᵀ·diag(w)·θ (p, k)."""
         k, used = self.targets.shape[1], _Used.of(W, self.design)
-        packed, sums, without = self.weight.new_zeros(()), self._sums(k if gradient else 0), False
+        packed, sums, fit = self.weight.new_zeros(()), self._sums(k if gradient else 0), None
         fused = isinstance(self.loss, Multinomial) and self.offset is None and (gradient or used.any)
         for span, Z in self._blocks_of(used, whole=gradient):
             if fused and Z.fuses(k):
                 fit, slope = self._fused(Z, W if gradient else used.weights, b, span, gradient)
             else:
-                fit, slope = self._some(self._logits(used, Z, span), b, span), None
+                fit, slope = self._apart(Z, used, b, span, gradient)
             packed = packed + fit.packed()
-            if gradient and slope is None:
-                weight = self.design.weight[span, None]
-                slope = Z.against(fit.theta if self.design.uniform else fit.theta * weight, k)
             if slope is not None:
                 sums += slope
-            without = without or fit.theta is None
-        if without:
+        if fit is not None and fit.theta is None:  # all blocks of a pass are of one kind
             packed[1 : 1 + k] += self.target_sum
         return packed, sums
 
+    def _apart(self, Z: Block, used: _Used, b: Tensor, span: slice, gradient: bool) -> tuple[Fit, Tensor | None]:
+        """The fit of some rows and their gradient, by passes over arrays of this block."""
+        fit = self._some(self._logits(used, Z, span), b, span)
+        if not gradient:
+            return fit, None
+        weight = self.design.weight[span, None]
+        return fit, Z.against(fit.theta if self.design.uniform else fit.theta * weight, self.targets.shape[1])
+
     def _fused(self, Z: Block, W: Tensor, b: Tensor, span: slice, gradient: bool) -> tuple[Fit, Tensor | None]:
         """The fit of some rows less their targets' sum in ``theta_mean``, without residuals, and their gradient."""
-        Y = self._given(span)
-        targets = Y.labels if isinstance(Y, Labels) else Y
-        passed, slope = Z.fused(W, b, targets, self.design.weight[span], gradient)
+        passed, slope = Z.fused(W, b, numbers_or_rows(self._given(span)), self.design.weight[span], gradient)
         return Fit(passed.loss, -passed.probability, passed.curvature, None), slope
 
     def _blocks_of(self, used: _Used, whole: bool = False) -> Iterator[tuple[slice, Block]]:
@@ -168,8 +170,9 @@ class Blockwise(RowArrays):
     def _logits(self, used: _Used, Z: Block, span: slice) -> Tensor:
         """(m, width) offset + Z·W for a block with all features or with those in use."""
         if used.any:
-            narrow = used.picked is not None and Z.raw.shape[1] > len(used.weights)
-            logits = (Z.columns(used.picked) if narrow and used.picked is not None else Z).times(used.weights)
+            if used.picked is not None and Z.raw.shape[1] > len(used.weights):
+                Z = Z.columns(used.picked)
+            logits = Z.times(used.weights)
         else:
             logits = used.weights.new_zeros(span.stop - span.start, self.width)
         return logits if self.offset is None else logits.add_(self.pad(self.offset[span]))

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from clearhead.glm.losses import Loss, Multinomial
 from clearhead.glm.products import VECTOR_OUTPUTS
-from clearhead.glm.targets import Labels
+from clearhead.glm.targets import Labels, numbers_or_rows
 
 __all__ = ["FULL_CURVATURE", "Fit", "evaluate"]
 
@@ -84,7 +84,7 @@ def _narrow(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: T
     from clearhead.glm.kernels.softmax import softmax_pass
 
     theta, k = torch.empty_like(logits), len(target_sum)
-    sums = softmax_pass(logits, b, Y.labels if isinstance(Y, Labels) else Y, weight, k, theta)
+    sums = softmax_pass(logits, b, numbers_or_rows(Y), weight, k, theta)
     return Fit(sums.loss, target_sum - sums.probability, sums.curvature, theta)
 
 
@@ -92,7 +92,7 @@ def _wide(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Ten
     from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
 
     theta, k = torch.empty_like(logits), len(target_sum)
-    sums = wide_softmax_pass(logits, b, Y.labels if isinstance(Y, Labels) else Y, weight, theta)
+    sums = wide_softmax_pass(logits, b, numbers_or_rows(Y), weight, theta)
     full = k <= FULL_CURVATURE
     curvature = _summed_curvature(loss, theta, Y, weight) if full else sums.probability - sums.squares
     return Fit(sums.loss, target_sum - sums.probability, curvature, theta)

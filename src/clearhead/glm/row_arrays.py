@@ -136,8 +136,7 @@ class Whole(RowArrays):
         return self.design.times(delta)
 
     def fit(self, logits: Tensor, b: Tensor) -> Fit:
-        given = self.targets if isinstance(self.targets, Labels) else self.padded_targets
-        return evaluate(self.loss, logits, b, given, self.design.weight, self.target_sum)
+        return evaluate(self.loss, logits, b, self._given(slice(None)), self.design.weight, self.target_sum)
 
     def against(self, theta: Tensor) -> Tensor:
         return self.design.against(theta, self.targets.shape[1])

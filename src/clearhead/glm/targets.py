@@ -12,7 +12,7 @@ from torch import Tensor
 from clearhead.core import distributed
 from clearhead.core.errors import DataError
 
-__all__ = ["Labels", "binary", "classes", "real", "simplex"]
+__all__ = ["Labels", "binary", "classes", "numbers_or_rows", "real", "simplex"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,11 @@ class Labels:
     def weighted(self, weight: Tensor) -> Tensor:
         """(k,) the sum of ``weight`` (n,) over the rows of each class."""
         return torch.bincount(self.labels, weight, minlength=self.k)
+
+
+def numbers_or_rows(Y: Tensor | Labels) -> Tensor:
+    """What compiled passes take as targets: the class number of each row (n,), or the rows (n, width) themselves."""
+    return Y.labels if isinstance(Y, Labels) else Y
 
 
 def simplex(y: Any, n: int, n_classes: int | None = None) -> Tensor:

@@ -77,7 +77,7 @@ def fused_pass(
     def work(part: int, start: int, stop: int) -> None:
         x, y, ww = (at + start * step for at, step in zip(places, (stride * stored, line, size), strict=True))
         logits, theta = np.empty((2, ROWS, width), weight.dtype)
-        terms, sums, total = np.empty((CHUNK, 2), weight.dtype), np.empty((1 + width, width), weight.dtype), None
+        terms, sums = np.empty((CHUNK, 2), weight.dtype), np.empty((1 + width, width), weight.dtype)
         total = np.zeros((2 + width, width))
         some, found = np.zeros((k, p), weight.dtype), np.zeros((k if gradient else 0, p))
         kernel(
