@@ -47,6 +47,8 @@ def _joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def _mean_lambda(solutions: Sequence[Solution]) -> float:
     values = np.array([s.lambda_ for s in solutions])
+    if (values == values[0]).all():  # to the last digit, which logarithms may lose
+        return float(values[0])
     return float(np.exp(np.log(values).mean())) if (values > 0).all() else float(values.mean())
 
 
