@@ -22,13 +22,14 @@ def joined_job(folder: Path, job: str) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "a+") as file:
-        if _try(file.fileno(), fcntl.LOCK_EX):
-            if _job_of(folder) != job:
+        # One at a time: who joins sees the job of the one before, never a folder that is about to get one.
+        with open(folder / ".gate", "a+") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            if _try(file.fileno(), fcntl.LOCK_EX) and _job_of(folder) != job:
                 _clear(folder)
                 write_json(folder / "job.json", {"job": job})
-        elif _job_of(folder) != job:
-            raise LockedError(f"another process is writing {folder}", fix="wait for it, or use another --out")
-        fcntl.flock(file, fcntl.LOCK_SH)
+            if _job_of(folder) != job or not _try(file.fileno(), fcntl.LOCK_SH):
+                raise LockedError(f"another process is writing {folder}", fix="wait for it, or use another --out")
         yield
 
 
