@@ -22,12 +22,12 @@ def test_equal_to_separate_fits(loss: Loss) -> None:
     X = X[:, :-1]
     Y = (scores > scores.quantile(0.7, 0)).double() if loss.name == "binomial" else scores
     weight = torch.linspace(0.5, 2, len(X))
-    paths = fit_paths(X, Y, loss=loss, tol=1e-10, sample_weight=weight, **SETTINGS)  # type: ignore[arg-type]
+    paths = fit_paths(X, Y, loss=loss, tol=1e-12, sample_weight=weight, **SETTINGS)  # type: ignore[arg-type]
     assert len({path[0].lambda_ for path in paths}) == 5
     shared = sum(s.info["reads"] for path in paths for s in path)
     apart = 0.0
     for c, path in enumerate(paths):
-        alone = fit_path(X, Y[:, c], loss=loss, tol=1e-10, sample_weight=weight, **SETTINGS)  # type: ignore[arg-type]
+        alone = fit_path(X, Y[:, c], loss=loss, tol=1e-12, sample_weight=weight, **SETTINGS)  # type: ignore[arg-type]
         assert torch.allclose(path.lambdas, alone.lambdas, rtol=1e-12)
         assert torch.allclose(path.coef, alone.coef, atol=1e-6)
         assert torch.equal(path.coef != 0, alone.coef != 0)

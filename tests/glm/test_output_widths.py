@@ -9,11 +9,12 @@ import torch
 
 from clearhead.glm import ElasticNet, GroupElasticNet, Status, fit_path
 from clearhead.glm.penalties import Penalty
-from clearhead.glm.solvers.model import Effort, Model, _accelerate, _descend_blocks, minimise, model_width
+from clearhead.glm.solvers.inner import _accelerate, _descend_blocks, minimise
+from clearhead.glm.solvers.model import Effort, Model, model_width
 
 
 @pytest.mark.parametrize(
-    ("outputs", "width"), [(1, 8), (8, 8), (9, 16), (17, 32), (24, 32), (40, 64), (64, 64), (65, 65)]
+    ("outputs", "width"), [(1, 1), (2, 8), (8, 8), (9, 16), (17, 32), (24, 32), (40, 64), (64, 64), (65, 65)]
 )
 def test_widths_are_powers_of_two_where_kernels_apply(outputs: int, width: int) -> None:
     assert model_width(outputs, torch.device("cpu")) == width

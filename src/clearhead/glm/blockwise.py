@@ -28,15 +28,9 @@ __all__ = ["Blockwise", "Deferred"]
 
 @dataclass(frozen=True, eq=False)
 class Deferred:
-    """offset + Z·W by its weights W (p, k) alone; sums and multiples are those of the weights."""
+    """offset + Z·W by its weights W (p, k) alone."""
 
     W: Tensor
-
-    def __add__(self, other: Deferred) -> Deferred:
-        return Deferred(self.W + other.W)
-
-    def __rmul__(self, size: float) -> Deferred:
-        return Deferred(size * self.W)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +74,6 @@ class Blockwise(RowArrays):
 
     def logits(self, W: Tensor) -> Deferred:
         return Deferred(W.to(self.design.device, self.design.dtype))
-
-    def direction(self, delta: Tensor) -> Deferred:
-        return self.logits(delta)
 
     def fit(self, logits: Deferred, b: Tensor) -> Fit:
         if self._fit is None or not distributed.all_agree(self._fit.theta.same(logits.W, b)):

@@ -72,8 +72,7 @@ def certify(
 def recertify(
     problem: Problem, penalty: Penalty, lambda_: float, point: Point, enough: float, bundle: DualBundle | None
 ) -> Point:
-    """The same weights certified at another λ, without touching the rows. Its logits carry the rounding of the steps
-    that made them."""
+    """The same weights certified at another λ, without touching the rows."""
     fixed = (point.coef, point.intercept, point.logits, point.fit, point.slope)
     return _judged(problem, penalty, lambda_, *fixed, enough, bundle)
 

@@ -34,8 +34,9 @@ class InterceptSolver:
         self._pairs: list[tuple[Tensor, Tensor]] = []
         held = problem.arrays.held
         self._costly = not held or problem.n_outputs > FULL_CURVATURE
-        # Where logits are made anew, each trial is a pass over the rows.
+        # Where logits are made anew, each trial is a pass over the rows; of a parabola the whole step is the best.
         self._spared, self._halvings = (0, 20) if held else (1, 3)
+        self._halvings = 1 if problem.loss.quadratic else self._halvings
 
     def solve(self, logits: Logits, start: Tensor, limit: int, slack: float, keep: bool) -> tuple[Tensor, Fit]:
         """As `Problem.solve_intercept`."""

@@ -24,6 +24,8 @@ class Loss(ABC):
 
     name: ClassVar[str]
     shift_invariant: ClassVar[bool] = False  # whether adding one number to all outputs of a row changes nothing
+    single_curvature: ClassVar[bool] = False  # whether `row_curvature` says how rows of one output differ
+    quadratic: ClassVar[bool] = False  # whether ∂²ℓ/∂z² is the identity everywhere
 
     @abstractmethod
     def encode(self, y: Any, n: int) -> Tensor:
@@ -49,6 +51,10 @@ class Loss(ABC):
     @abstractmethod
     def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         """(k,) the diagonal of `mean_curvature`."""
+
+    def row_curvature(self, Z: Tensor) -> Tensor:
+        """(n,) float64 ∂²ℓ/∂z² of a single output z = Z (n, 1), where ``single_curvature``."""
+        raise NotImplementedError
 
     def labels(self, y: Any, n: int) -> Labels | None:
         """Targets by the class number of each row, where ``y`` is that and the loss takes classes."""
@@ -146,6 +152,7 @@ class Binomial(Loss):
     """
 
     name: ClassVar[str] = "binomial"
+    single_curvature: ClassVar[bool] = True
 
     def encode(self, y: Any, n: int) -> Tensor:
         return targets.binary(y, n)
@@ -169,6 +176,10 @@ class Binomial(Loss):
         q = Y - theta
         return (weight * q * (1 - q)).sum(0)
 
+    def row_curvature(self, Z: Tensor) -> Tensor:
+        q = Z[:, 0].double().sigmoid()
+        return q * (1 - q)
+
     def null_intercept(self, y_mean: Tensor) -> Tensor:
         return y_mean.clamp(1e-16, 1 - 1e-16).logit()
 
@@ -189,6 +200,7 @@ class Gaussian(Loss):
     """Half the squared error of one response or of k responses that share X; ``y`` is (n,) or (n, k) floats."""
 
     name: ClassVar[str] = "gaussian"
+    quadratic: ClassVar[bool] = True
 
     def encode(self, y: Any, n: int) -> Tensor:
         return targets.real(y, n)

@@ -75,7 +75,7 @@ def fit_paths(
     together, kind = Lockstep(whole.design), make_solver(solver)
     teacher = ProxNewton(whole, penalty, seed)
     if kind is ProxNewton and whole.n_features <= WHOLE_GRAM:
-        teacher.learn(teacher.known)
+        teacher.learn(teacher.features)
 
     def job(c: int) -> Callable[[], RegularizationPath]:
         def run() -> RegularizationPath:

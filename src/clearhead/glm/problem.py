@@ -140,10 +140,6 @@ class Problem:
         """offset + Z·W, without intercept."""
         return self.arrays.logits(W)
 
-    def direction(self, delta: Tensor) -> Logits:
-        """Z·Δ, what to add to logits when the weights move by Δ (p, k)."""
-        return self.arrays.direction(delta)
-
     def fit(self, logits: Logits, b: Tensor) -> Fit:
         """Loss, residual and mean curvature at ``logits`` + b, summed in float64."""
         passed = self.arrays.fit(logits, b)

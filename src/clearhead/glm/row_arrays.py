@@ -66,10 +66,6 @@ class RowArrays(ABC):
         """offset + Z·W for W (p, k), without intercept."""
 
     @abstractmethod
-    def direction(self, delta: Tensor) -> Logits:
-        """Z·Δ, what to add to logits when the weights move by Δ."""
-
-    @abstractmethod
     def fit(self, logits: Logits, b: Tensor) -> Fit:
         """Sums at logits + b, and the residual θ in this form."""
 
@@ -131,9 +127,6 @@ class Whole(RowArrays):
     def logits(self, W: Tensor) -> Tensor:
         Z = self.design.times(W)
         return Z if self.offset is None else Z.add_(self.pad(self.offset))
-
-    def direction(self, delta: Tensor) -> Tensor:
-        return self.design.times(delta)
 
     def fit(self, logits: Tensor, b: Tensor) -> Fit:
         return evaluate(self.loss, logits, b, self._given(slice(None)), self.design.weight, self.target_sum)

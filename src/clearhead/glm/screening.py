@@ -32,8 +32,7 @@ class Screened(Solver):
     """
 
     name: ClassVar[str] = "screened"
-    takes_guess: ClassVar[bool] = False
-    moves_logits: ClassVar[bool] = False
+    takes_guess: bool = False
 
     def __init__(self, problem: Problem, penalty: Penalty, seed: int, limits: Limits) -> None:
         super().__init__(problem, penalty, seed)

@@ -99,8 +99,7 @@ def _begin(
 ) -> tuple[Point, float]:
     """Where to step from, and the best dual bound so far.
 
-    The weights that the last λ ended with need no read to be certified at this one; where steps set out from them,
-    their logits are made anew, lest rounding gathers along the path.
+    The weights that the last λ ended with need no read to be certified at this one.
     """
     coef, intercept = start[0].to(problem.device, problem.dtype), start[1].to(problem.device).double()
 
@@ -108,8 +107,7 @@ def _begin(
         return certify(problem, penalty, lambda_, weights, problem.logits(weights), b, enough, solver.bundle)
 
     last, solver.reached = solver.reached, None  # its arrays are not held beside those of the steps to come
-    known = last is not None and torch.equal(last.coef, coef)
-    if last is not None and known:
+    if last is not None and torch.equal(last.coef, coef):
         point = recertify(problem, penalty, lambda_, last, enough, solver.bundle)
     else:
         point = fresh(coef, intercept)
@@ -119,10 +117,8 @@ def _begin(
     if guess is not None:
         solver.observe(point)
         other = fresh(guess, point.intercept)
-        if other.finite and other.objective - other.dual < point.objective - dual:
+        if other.finite and other.objective < point.objective:
             return other, max(dual, other.dual)
-    if known and solver.moves_logits:
-        point = fresh(coef, point.intercept)
     return point, max(dual, point.dual)
 
 

@@ -22,7 +22,8 @@ from clearhead.glm.designs.streamed import StreamedDesign
 from clearhead.glm.fit import evaluate
 from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded_width, product, transposed_product
-from clearhead.glm.solvers.model import Effort, Model, minimise, model_width
+from clearhead.glm.solvers.inner import minimise
+from clearhead.glm.solvers.model import Effort, Model, model_width
 from clearhead.runs.roofline import Rate, Roofline
 
 __all__ = ["measure"]

@@ -21,8 +21,7 @@ class Solver(ABC):
     """Lives for a whole path, so that what it learns about the data (a Gram matrix, a step size) is kept."""
 
     name: ClassVar[str]
-    takes_guess: ClassVar[bool] = True  # whether a second starting point is worth its certificate
-    moves_logits: ClassVar[bool] = True  # whether steps add to a point's logits, so that their rounding gathers
+    takes_guess: bool = True  # whether a second starting point is worth its certificate
     reached: Point | None = None  # where the last solve ended
     stopped: Mapping[str, int] = {}  # rules of the solver's own that would have stopped it: name → epoch
 

@@ -1,0 +1,140 @@
+"""Minimisation of the quadratic model under the penalty."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.solvers.model import Effort, Model, accelerated, levels, through
+from clearhead.glm.solvers.single import minimise_single
+
+__all__ = ["minimise"]
+
+ROWS = 64  # visited between two matrix products where outputs are many
+
+
+def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
+    """Weights (a, k) that nearly minimise model + penalty, from ``start`` (a, k)."""
+    if accelerated(start.device):
+        return _accelerate(model, start, penalty, lambda_, effort)
+    k = start.shape[1]
+    if k == 1 or (model.exact and not penalty.grouped):
+        return torch.stack([minimise_single(model, start, penalty, lambda_, effort, c) for c in range(k)], 1)
+    return (_descend if model.S.ndim == 2 else _descend_blocks)(model, start, penalty, lambda_, effort)
+
+
+def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
+    from clearhead.glm.kernels.descent import BLOCK, entry_descent, row_blocks, row_descent
+
+    a, k = start.shape
+    width, bits = model.S.shape[0], 8 * start.element_size()
+    blocks = torch.zeros(a, width, width, dtype=start.dtype)
+    diagonal = model.gram.diagonal().contiguous()
+    pairs = [pad(t, (0, 0, 0, 0, 0, -len(t) % 4)) for t in (model.left, model.right)]
+    left, right = (t.transpose(0, 1).contiguous().numpy() for t in pairs)
+    row_blocks(bits, width)(diagonal.numpy(), model.S.numpy(), left, right, blocks.numpy(), k)
+    curvature = blocks.diagonal(dim1=1, dim2=2).maximum(1e-3 * diagonal[:, None] * model.S.diagonal())
+    if penalty.grouped:
+        curvature = blocks.abs().sum(2).amax(1, keepdim=True).maximum(curvature).expand(a, width)
+    bounds, ridge, finite = levels(model, start, penalty, lambda_)
+    inverse = 1 / (curvature + ridge)
+    inverse[:, k:] = 0
+    W = pad(start, (0, width - k)).contiguous() if width > k else start.clone()
+    groups = -(-left.shape[1] // width)
+    terms = pad(model.right[:, :, :k], (0, -k % 4, 0, 0, 0, groups * width - len(model.right)))
+    terms = terms.view(groups, width, a, -1).permute(2, 0, 3, 1)
+    kernel = (row_descent if penalty.grouped else entry_descent)(bits, width)
+    scratch = np.zeros((3 + 2 * BLOCK + groups, width), W.numpy().dtype)
+    kernel(
+        model.gram.numpy(),
+        (-model.S).numpy(),
+        model.slope.T.clone(memory_format=torch.contiguous_format).numpy(),
+        W.numpy(),
+        blocks.triu_(1).numpy(),
+        curvature.contiguous().numpy(),
+        inverse.contiguous().numpy(),
+        bounds.numpy(),
+        left,
+        terms.contiguous().numpy(),
+        (finite[:, 0] & (diagonal > 0)).numpy(),
+        scratch,
+        k,
+        effort.sweeps,
+        effort.tol,
+    )
+    return W[:, :k]
+
+
+def _descend_blocks(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
+    """Coordinate descent by blocks of rows: inside a block each change is felt at once, the rest of the slopes follow
+    when it is done, as one matrix product."""
+    from clearhead.glm.kernels.wide_descent import block_descent
+
+    (a, k), kernel = start.shape, block_descent()
+    diagonal = model.gram.diagonal()[:, None]
+    coupled = -(model.left * model.right).sum(0)
+    curvature = (diagonal * model.S + coupled).maximum(1e-3 * diagonal * model.S) + coupled.clamp(min=0)
+    if penalty.grouped:
+        bound = (model.left.norm(dim=2) * model.right.norm(dim=2)).sum(0)[:, None]
+        curvature = (diagonal * model.S.max() + bound).expand(a, k).contiguous()
+    bounds, ridge, finite = levels(model, start, penalty, lambda_)
+    inverse, allowed = 1 / (curvature + ridge), (finite & (diagonal > 0))[:, 0]
+    W, slope = start.clone(memory_format=torch.contiguous_format), model.slope.clone()
+    near, steps, change = (torch.empty(shape).to(W) for shape in ((ROWS, k), (ROWS, k), (k,)))
+    share, peak, first = W.new_zeros(len(model.left)), W.new_zeros(1), 0.0
+    visited, active = allowed.clone(), allowed.clone()
+    arguments = [
+        model.gram, model.S, near, slope, W, curvature, inverse, bounds, model.left, model.right, share, visited,
+        active, steps, change, peak,
+    ]  # fmt: skip
+    arrays = [t.contiguous().numpy() for t in arguments]
+    full = True
+    for sweep in range(effort.sweeps):
+        peak.zero_()
+        visited.copy_(allowed if full else allowed & active)
+        for j in range(0, a, ROWS):
+            stop = min(j + ROWS, a)
+            if kernel(j, stop, *arrays, penalty.grouped):
+                slope.addmm_(model.gram[j:stop].T, steps[: stop - j], alpha=-1)
+        first = max(first, float(peak))
+        if float(peak) <= effort.tol**2 * first:
+            if full:
+                break
+            full = True
+        else:
+            full = sweep % 8 == 7
+    return W
+
+
+def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
+    """FISTA with restart on the model: matrix products only, for GPUs."""
+    step = 1.0 / max(1.01 * _largest_curvature(model), 1e-30)
+    W, previous, momentum = start, start, 1.0
+    first = 0.0
+    for _ in range(10 * effort.sweeps):
+        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        Y = W + (momentum - 1) / following * (W - previous)
+        slope = model.slope - _apply(model, Y - start)
+        new = penalty.prox(Y + step * slope, step, lambda_, model.features)
+        uphill = float(((Y - new) * (new - W)).sum()) > 0
+        previous, W, momentum = W, new, 1.0 if uphill else following
+        change = float((W - previous).abs().max())
+        first = max(first, change)
+        if change <= 0.1 * effort.tol * first:
+            break
+    return W
+
+
+def _largest_curvature(model: Model) -> float:
+    """An upper bound of the model's eigenvalues: those of G ⊗ S, and what the secant pairs add at most."""
+    spread = model.S.max() if model.S.ndim == 1 else torch.linalg.matrix_norm(model.S, 2)
+    added = torch.linalg.eigvals(-(model.right.flatten(1) @ model.left.flatten(1).T).double().cpu()).real.max()
+    return model.norm * float(spread) + max(float(added), 0.0)
+
+
+def _apply(model: Model, delta: Tensor) -> Tensor:
+    weights = model.right.flatten(1) @ delta.flatten()
+    return through(model.gram @ delta, model.S) - (weights @ model.left.flatten(1)).view_as(delta)
