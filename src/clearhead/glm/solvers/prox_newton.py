@@ -24,6 +24,7 @@ __all__ = ["ProxNewton"]
 
 ALMOST = 0.75  # the share of all features from which the working set is all of them, whose Gram matrix needs no copy
 MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
+EAGER = 10  # steps of a λ
 DRIFT = 0.3  # mean change of the rows' curvatures, relative to their mean, that is worth another Gram matrix
 
 
@@ -105,11 +106,12 @@ class ProxNewton(Solver):
         return self._norm or 0.0
 
     def _effort(self) -> Effort:
-        """Inner sweeps worth about half the time of the outer products, more of them the longer a λ takes."""
+        """Inner sweeps worth about half the time of the outer products, more of them from step to step; after `EAGER`
+        steps what is missing is knowledge of the Hessian, which steps gather, not sweeps."""
         a = len(self.features)
-        sweeps = max(self.problem.design.work / (4 * a**2), 2000 / a, 5) * 1.2**self.steps
+        sweeps = max(self.problem.design.work / (4 * a**2), 2000 / a, 5) * (1.2**self.steps if self.steps < EAGER else 1)
         self.steps += 1
-        return Effort(int(min(sweeps, 300)), 0.01)
+        return Effort(int(min(sweeps, 300)), 0.03)
 
     def _admit(self, point: Point) -> None:
         """Choose the working set at the first step of a λ; let violators in afterwards."""
