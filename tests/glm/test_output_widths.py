@@ -84,3 +84,12 @@ def test_a_hundred_classes_that_nothing_tells_apart_are_solved() -> None:
     X, y = torch.randn(400, 40, generator=generator), torch.arange(400) % 100
     path = fit_path(X, y, n_lambdas=3, lambda_min_ratio=0.03, tol=1e-2)
     assert all(solution.status is Status.Converged for solution in path)
+
+
+def test_a_full_curvature_of_a_width_that_is_padded_in_memory_is_refused() -> None:
+    """Its kernel would write beyond its arrays."""
+    a, k = 4, 100
+    none = torch.zeros(1, a, k)
+    model = Model(torch.eye(a), torch.eye(k), none, none, torch.ones(a, k), torch.arange(a))
+    with pytest.raises(ValueError, match="power of two"):
+        minimise(model, torch.zeros(a, k), ElasticNet(1.0), 0.0, Effort())

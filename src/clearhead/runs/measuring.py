@@ -19,7 +19,7 @@ from clearhead.core.rows import TensorRows
 from clearhead.core.scaling import Standardizer
 from clearhead.glm import Binomial, ElasticNet, Multinomial, fit_path
 from clearhead.glm.designs.streamed import StreamedDesign
-from clearhead.glm.fit import evaluate
+from clearhead.glm.fit import FULL_CURVATURE, evaluate
 from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded_width, product, transposed_product
 from clearhead.glm.solvers.inner import minimise
@@ -152,6 +152,7 @@ def _descents(device: torch.device) -> Iterator[Rate]:
             width = model_width(k, device)
             S = torch.zeros(width, width, device=device)
             S[:k, :k] = torch.eye(k, device=device) / max(k, 2) - 1 / max(k, 2) ** 2
+            S = S.diagonal().contiguous() if k > FULL_CURVATURE else S
             pairs = torch.zeros(SECANT_PAIRS, a, width, device=device)
             slope = torch.rand(a, k, generator=generator).to(device) / k
             model = Model(gram, S, pairs, pairs, slope, torch.arange(a, device=device))

@@ -76,6 +76,8 @@ def row_descent(bits: int, width: int) -> Callable[..., int]:
 
 def _sweeper(bits: int, width: int, visit: Callable[..., int]) -> Callable[..., int]:
     """Cyclic sweeps over rows that ``visit`` minimises one by one."""
+    if width & (width - 1):
+        raise ValueError(f"vectors of {width} numbers are padded in memory: the width must be a power of two")
     outer = outer_rows(bits, 0)
 
     def descend(
