@@ -109,7 +109,9 @@ class ProxNewton(Solver):
         """Inner sweeps worth about half the time of the outer products, more of them from step to step; after `EAGER`
         steps what is missing is knowledge of the Hessian, which steps gather, not sweeps."""
         a = len(self.features)
-        sweeps = max(self.problem.design.work / (4 * a**2), 2000 / a, 5) * (1.2**self.steps if self.steps < EAGER else 1)
+        sweeps = max(self.problem.design.work / (4 * a**2), 2000 / a, 5) * (
+            1.2**self.steps if self.steps < EAGER else 1
+        )
         self.steps += 1
         return Effort(int(min(sweeps, 300)), 0.03)
 
