@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from clearhead.glm import ElasticNet, GroupElasticNet, Status, fit_path
+from clearhead.glm import ElasticNet, Gaussian, GroupElasticNet, Status, fit_path
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.solvers.inner import _accelerate, _descend_blocks, minimise
 from clearhead.glm.solvers.model import Effort, Model, model_width
@@ -84,6 +84,18 @@ def test_a_hundred_classes_that_nothing_tells_apart_are_solved() -> None:
     X, y = torch.randn(400, 40, generator=generator), torch.arange(400) % 100
     path = fit_path(X, y, n_lambdas=3, lambda_min_ratio=0.03, tol=1e-2)
     assert all(solution.status is Status.Converged for solution in path)
+
+
+@pytest.mark.parametrize("outputs", [3, 70])
+def test_many_responses_are_fitted_apart(outputs: int) -> None:
+    """Below and above 64, where the curvature is a diagonal."""
+    generator = torch.Generator().manual_seed(2)
+    X = torch.randn(80, 9, generator=generator, dtype=torch.float64)
+    Y = X @ torch.randn(9, outputs, generator=generator).double() + torch.randn(80, outputs, generator=generator)
+    whole = fit_path(X, Y, loss=Gaussian(), n_lambdas=4, lambda_min_ratio=0.05, tol=1e-12)
+    assert all(solution.status is Status.Converged for solution in whole)
+    last = fit_path(X, Y[:, -1], loss=Gaussian(), lambdas=[s.lambda_ for s in whole], tol=1e-12)
+    assert torch.allclose(whole.coef[:, :, -1:], last.coef, atol=1e-6)
 
 
 def test_a_full_curvature_of_a_width_that_is_padded_in_memory_is_refused() -> None:

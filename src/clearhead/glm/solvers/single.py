@@ -55,7 +55,7 @@ class _Quadratic:
 
     @classmethod
     def of(cls, model: Model, start: Tensor, penalty: Penalty, lambda_: float, output: int) -> _Quadratic:
-        scale = float(model.S[..., output, output])
+        scale = float((model.S if model.S.ndim == 1 else model.S.diagonal())[output])
         H = model.gram if scale == 1 else scale * model.gram
         if not model.exact:
             H = torch.addmm(H, model.left[:, :, output].T, model.right[:, :, output], alpha=-1)
