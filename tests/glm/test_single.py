@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Status, fit_path
+from clearhead.glm import Binomial, ElasticNet, Gaussian, GroupElasticNet, Status, fit, fit_path
 from clearhead.glm.design import Design
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import Penalty
@@ -14,6 +14,7 @@ from clearhead.glm.solvers.gram import GramStore
 from clearhead.glm.solvers.inner import minimise
 from clearhead.glm.solvers.model import Effort, Model
 from clearhead.glm.solvers.prox_newton import ProxNewton
+from clearhead.glm.stability import selection_frequency
 
 FACTORS = [0.0, float("inf"), *[0.5 + i / 10 for i in range(18)]]
 PENALTIES = [
@@ -92,13 +93,41 @@ def binomial() -> tuple[Problem, torch.Tensor, torch.Tensor]:
 def test_a_gram_matrix_under_other_row_weights_has_the_intercept_removed() -> None:
     problem, _, _ = binomial()
     weight = torch.linspace(0.2, 1.8, 300, dtype=torch.float64)
-    store = GramStore.of(problem.design, whole=False).under(weight)
+    store = GramStore.of(problem.design, whole=False).under(weight, centred=True)
     first, all_of_them = torch.tensor([4, 2]), torch.arange(12)
     Z: torch.Tensor = Design.blocks(problem.design).__next__()[1].dense()
     centred = Z - (weight @ Z) / 300
     expected = centred.T @ (weight[:, None] * centred) / 300
     torch.testing.assert_close(store.matrix(first), expected[first[:, None], first])
     torch.testing.assert_close(store.matrix(all_of_them), expected)
+    without = GramStore.of(problem.design, whole=True).under(weight, centred=False)
+    torch.testing.assert_close(without.matrix(first), (Z.T @ (weight[:, None] * Z) / 300)[first[:, None], first])
+
+
+def test_features_that_are_not_centred_converge() -> None:
+    """Their Gram matrix is not the Hessian that is left when the intercept is optimal."""
+    generator = torch.Generator().manual_seed(1)
+    X = torch.randn(200, 10, generator=generator, dtype=torch.float64) + 5
+    y = X[:, 0] - X[:, 1] + torch.randn(200, generator=generator)
+    path = fit_path(X, y, loss=Gaussian(), n_lambdas=5, standardize=False, tol=1e-6)
+    assert all(solution.status is Status.Converged for solution in path)
+    assert sum(solution.n_iter for solution in path) < 100
+
+
+def test_a_solver_taught_under_other_weights_does_not_take_the_model_for_exact() -> None:
+    generator = torch.Generator().manual_seed(1)
+    X = torch.randn(80, 120, generator=generator, dtype=torch.float64)
+    y = X[:, 0] - X[:, 1] + torch.randn(80, generator=generator)
+    base = Problem.build(X, y, Gaussian())
+    teacher = ProxNewton(base, ElasticNet(0.9), 0)
+    assert teacher.exact
+    assert teacher.taught(base).exact
+    weight = torch.arange(80) % 3
+    other = teacher.taught(Problem.build(X, y, Gaussian(), sample_weight=weight))
+    assert not other.exact
+    chosen = fit(X, y, lambda_=0.05, loss=Gaussian(), penalty=ElasticNet(0.9))
+    found = selection_frequency(X, y, chosen, loss=Gaussian(), penalty=ElasticNet(0.9), refits=4)
+    assert found.gap <= 1e-3
 
 
 def test_steps_with_the_rows_own_curvatures_are_few() -> None:

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 SHARE = 0.6  # of the memory available, when none was stated
-ARRAYS = 7  # arrays of (n, width) that live at once during a solve: logits, residuals, a direction, soft targets
+ARRAYS = 7  # arrays of (n, width) that live at once during a solve: logits, residuals, soft targets
 KEPT = 128  # features that are to be kept in memory where not all of them are
 BLOCK_BYTES = 32 << 20  # of one array of rows × outputs that is made anew
 BLOCK_ROWS = 1 << 17  # and the most rows it has

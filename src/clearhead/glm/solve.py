@@ -117,9 +117,10 @@ def _begin(
     if guess is not None:
         solver.observe(point)
         other = fresh(guess, point.intercept)
+        dual = max(dual, other.dual) if other.finite else dual
         if other.finite and other.objective < point.objective:
-            return other, max(dual, other.dual)
-    return point, max(dual, point.dual)
+            return other, dual
+    return point, dual
 
 
 def _outcome(

@@ -70,7 +70,7 @@ class Costs:
     def _inner(self, a: float, index: int) -> float:
         """The correction of the model by secant pairs, and the sweeps."""
         job, steps = self.job, max(steps_at(self.job, index), 1.0)
-        allowed: float = max(job.rows * job.p / (2 * a**2), 4000 / a, 10) * 1.2 ** (steps / 2)
+        allowed: float = max(job.rows * job.p / (2 * a**2), 4000 / a, 10) * 1.2 ** min(steps / 2, 10)
         sweeps = min(allowed, SWEEPS)
         descent = self.roofline.seconds("descent", job.outputs, int(4 * a * a))
         return a * a * job.outputs * sweeps * descent + 4 * MEMORY * a * a * self.model / self.roofline.gemm

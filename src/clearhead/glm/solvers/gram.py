@@ -19,7 +19,7 @@ MULTIPLY_ADDS = 1e11  # of a whole matrix that is worth having again under other
 class GramStore:
     """Σᵢ uᵢ (zᵢ − z̄)(zᵢ − z̄)ᵀ / n of the ``known`` features (a,), in ``stored`` (a, a).
 
-    ``design`` has the row weights u. ``mean`` (p,) is z̄ under them, None where it is zero. With ``whole`` all features
+    ``design`` has the row weights u. ``mean`` (p,) is z̄ under them, None for zero. With ``whole`` all features
     are learnt at the first call.
     """
 
@@ -40,11 +40,14 @@ class GramStore:
         """For a solver of the same rows under other weights, with this matrix as its model."""
         return replace(self, design=design)
 
-    def under(self, weight: Tensor) -> GramStore:
-        """The matrix under row weights (n,) of mean 1, of whose features nothing is known yet."""
+    def under(self, weight: Tensor, centred: bool) -> GramStore:
+        """The matrix under row weights (n,) of mean 1, of whose features nothing is known yet; ``centred`` under them,
+        as an intercept asks for."""
         design = self.design.reweighted(weight.to(self.design.dtype))
-        ones = torch.ones(len(weight), 1, dtype=design.dtype, device=design.device)
         fresh = GramStore.of(design, self.whole and design.work * design.shape[1] <= MULTIPLY_ADDS)
+        if not centred:
+            return fresh
+        ones = torch.ones(len(weight), 1, dtype=design.dtype, device=design.device)
         return replace(fresh, mean=design.against(ones, 1)[:, 0].to(design.dtype))
 
     @property

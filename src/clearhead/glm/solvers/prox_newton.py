@@ -24,7 +24,8 @@ __all__ = ["ProxNewton"]
 
 ALMOST = 0.75  # the share of all features from which the working set is all of them, whose Gram matrix needs no copy
 MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
-EAGER = 10  # steps of a λ
+EAGER = 10  # steps of a λ over which inner effort grows
+BENT = 5e7  # numbers of a rank's Z up to which its Gram matrix follows the rows' curvatures: they are copied for it
 DRIFT = 0.3  # mean change of the rows' curvatures, relative to their mean, that is worth another Gram matrix
 
 
@@ -45,9 +46,13 @@ class ProxNewton(Solver):
         self.features = self.store.known
         self.gram = self.store.stored
         self.last: Point | None = None
-        self.exact = problem.loss.quadratic and not accelerated(problem.device) and not penalty.grouped
+        # The Gram matrix lacks the intercept's share where features are not centred.
+        centred = not problem.intercept or bool((problem.scaler.mean != 0).any())
+        apart = not accelerated(problem.device) and not penalty.grouped
+        self.exact = problem.loss.quadratic and centred and apart
         self.takes_guess = not self.exact
         self._bends = problem.loss.single_curvature and problem.n_outputs == 1 and problem.arrays.held
+        self._bends = self._bends and problem.design.work <= BENT
         self._curvature: Tensor | None = None  # (n,) under which the Gram matrix is, of mean 1; None for ones
         self._norm: float | None = None
 
@@ -63,6 +68,9 @@ class ProxNewton(Solver):
         """A solver of the same rows under other weights that uses this one's Gram matrix as its model."""
         other = ProxNewton(problem, self.penalty, self.seed)
         other.store, other._bends = self.store.shared(problem.design), False
+        # Under other weights the matrix is a model, whose secant memory learns the difference.
+        other.exact = other.exact and distributed.all_agree(torch.equal(problem.weight, self.problem.weight))
+        other.takes_guess = not other.exact
         return other
 
     def observe(self, point: Point) -> None:
@@ -130,7 +138,10 @@ class ProxNewton(Solver):
         self._work_on(wanted.nonzero().flatten())
 
     def _work_on(self, features: Tensor) -> None:
+        before = self.store.design.reads
         self.features, self.gram = features, self.store.matrix(features)
+        if self.store.design is not self.problem.design:
+            self.problem.design.reads += self.store.design.reads - before
         self.memory.forget_gram()
         self._norm = None
 
@@ -144,7 +155,8 @@ class ProxNewton(Solver):
         used = 1.0 if self._curvature is None else self._curvature
         if float(self.problem.mean((curvature - used).abs())) > DRIFT:
             self._curvature = curvature
-            self.store = self.store.under(self.problem.weight * curvature)
+            self.store = self.store.under(self.problem.weight * curvature, self.problem.intercept)
+            self.problem.design.reads += self.store.design.reads
             self._work_on(self.features)
 
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:

@@ -1,4 +1,4 @@
-"""The model of one output minimised exactly: sweeps of coordinate descent find which weights are in use and their
+"""The model of one output minimised: sweeps of coordinate descent find which weights are in use and their
 signs, Newton steps on those weights do the rest."""
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ def minimise_single(
 
 @dataclass(eq=False)
 class _Quadratic:
-    """½wᵀHw − … with the ``slope`` (a,), its negative gradient, at the weights ``w`` (a,); both move.
+    """½wᵀHw − … with its negative gradient, the ``slope`` (a,), at the weights ``w`` (a,); both move.
 
-    ``bounds`` (a, 2) of the pull within which a weight is zero, ``ridge`` (a,), and which weights are ``allowed``.
+    ``diagonal`` (a,) of H as sweeps take it, ``bounds`` (a, 2) of the pull within which a weight is zero, ``ridge``
+    (a,), and which weights are ``allowed``.
     """
 
     H: Tensor
+    diagonal: Tensor
     slope: Tensor
     w: Tensor
     bounds: Tensor
@@ -55,20 +57,21 @@ class _Quadratic:
 
     @classmethod
     def of(cls, model: Model, start: Tensor, penalty: Penalty, lambda_: float, output: int) -> _Quadratic:
-        scale = float((model.S if model.S.ndim == 1 else model.S.diagonal())[output])
-        H = model.gram if scale == 1 else scale * model.gram
+        H, floor = model.gram, 1e-3 * model.gram.diagonal()
         if not model.exact:
-            H = torch.addmm(H, model.left[:, :, output].T, model.right[:, :, output], alpha=-1)
+            scale = float((model.S if model.S.ndim == 1 else model.S.diagonal())[output])
+            H = torch.addmm(H, model.left[:, :, output].T, model.right[:, :, output], beta=scale, alpha=-1)
+            floor = scale * floor
         bounds, ridge, finite = levels(model, start, penalty, lambda_)
         allowed = finite[:, 0] & (model.gram.diagonal() > 0)
         slope, w = (t[:, output].clone(memory_format=torch.contiguous_format) for t in (model.slope, start))
-        return cls(H.contiguous(), slope, w, bounds, ridge[:, 0], allowed)
+        # A correction must not leave a weight without curvature.
+        return cls(H.contiguous(), H.diagonal().maximum(floor), slope, w, bounds, ridge[:, 0], allowed)
 
     def arrays(self) -> list[object]:
         """What the kernel takes."""
-        # A correction must not leave a weight without curvature.
-        diagonal = self.H.diagonal().clamp(min=1e-3 * float(self.H.diagonal().mean()))
-        some = (self.H, self.slope, self.w, diagonal, 1 / (diagonal + self.ridge), self.bounds, self.allowed)
+        inverse = 1 / (self.diagonal + self.ridge)
+        some = (self.H, self.slope, self.w, self.diagonal, inverse, self.bounds, self.allowed)
         return [t.contiguous().numpy() for t in some]
 
     def newton(self) -> Literal["whole", "cut", ""]:
@@ -84,6 +87,9 @@ class _Quadratic:
         hessian = self.H.index_select(0, used).index_select(1, used)
         hessian.diagonal().add_(ridge)
         factor, failed = torch.linalg.cholesky_ex(hessian)
+        if int(failed):  # features that others add up to
+            hessian.diagonal().add_(1e3 * torch.finfo(hessian.dtype).eps * hessian.diagonal().mean())
+            factor, failed = torch.linalg.cholesky_ex(hessian)
         if int(failed):
             return ""
         step = torch.cholesky_solve(pull[:, None], factor)[:, 0]
