@@ -10,6 +10,7 @@ from clearhead.glm.design import Design
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.solvers import prox_newton
 from clearhead.glm.solvers.gram import GramStore
 from clearhead.glm.solvers.inner import minimise
 from clearhead.glm.solvers.model import Effort, Model
@@ -130,7 +131,7 @@ def test_a_solver_taught_under_other_weights_does_not_take_the_model_for_exact()
     assert found.gap <= 1e-3
 
 
-def test_steps_with_the_rows_own_curvatures_are_few() -> None:
+def test_steps_with_the_rows_own_curvatures_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Gram matrix follows the curvatures along the path, and then a λ takes a step or two."""
     problem, X, y = binomial()
     solver = ProxNewton(problem, ElasticNet(0.9), 0)
@@ -138,6 +139,10 @@ def test_steps_with_the_rows_own_curvatures_are_few() -> None:
     path = fit_path(X, y, loss=Binomial(), n_lambdas=30, tol=1e-8, lambda_min_ratio=1e-3)
     assert all(solution.status is Status.Converged for solution in path)
     assert sum(solution.n_iter for solution in path) < 4 * len(path)
+    monkeypatch.setattr(prox_newton, "DRIFT", float("inf"))
+    straight = fit_path(X, y, loss=Binomial(), n_lambdas=30, tol=1e-8, lambda_min_ratio=1e-3)
+    assert sum(solution.n_iter for solution in path) < 0.9 * sum(solution.n_iter for solution in straight)
+    monkeypatch.undo()
     assert solver._bends
     assert not taught._bends
     offset = fit_path(X, y, loss=Binomial(), n_lambdas=5, tol=1e-8, options=SolveOptions(offset=0.1 * X[:, 3]))
