@@ -170,3 +170,13 @@ def test_findings_survive_a_round_trip(tmp_path: Path) -> None:
         Finding.load(tmp_path / "f.json")
     with pytest.raises(ValueError, match="different lengths"):
         Table({"a": [1], "b": []})
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_constant_feature_has_no_deviation_whatever_its_size_and_the_weights(dtype: torch.dtype) -> None:
+    X = torch.randn(3000, 3).to(dtype)
+    X[:, 1] = 1234.5
+    found = Standardizer.fit(TensorRows(X), torch.rand(3000, dtype=torch.float64) + 0.5)
+    assert float(found.scale[1]) == 0.0
+    assert float(found.mean[1]) == float(X[0, 1])
+    assert float(found.scale[0]) > 0.9

@@ -83,17 +83,22 @@ def _pass(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     # Half-precision numbers have so few digits that float32 sums of a small block lose nothing that matters.
     dtype = torch.float32 if rows.dtype.itemsize == 2 else torch.float64
     for span, block in read_ahead(touched(rows)):
-        w = torch.ones(len(block)).double() if weight is None else weight[span].to("cpu", torch.float64)
-        rows_at_once = max(64, _CACHED // p)
-        for part, weights in zip(torch.split(block.detach(), rows_at_once), torch.split(w, rows_at_once), strict=True):
-            total, mean, m2 = _merge(total, mean, m2, *_moments(part.to("cpu", dtype), weights))
+        device = block.device if block.device.type == "cuda" else torch.device("cpu")  # others have no float64
+        w = torch.ones(len(block)).double() if weight is None else weight[span].double()
+        at_once = max(64, _CACHED // p) if device.type == "cpu" else len(block)
+        parts = zip(torch.split(block.detach(), at_once), torch.split(w.to(device), at_once), strict=True)
+        for part, weights in parts:
+            found = _moments(part.to(device, dtype), weights)
+            total, mean, m2 = _merge(total, mean, m2, *(values.cpu() for values in found))
     return total, mean, m2
 
 
 def _moments(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    total, weight = w.sum(), w.to(x)
+    total, weight, first = w.sum(), w.to(x), x[:1]
+    x = x - first  # exactly zero for a constant feature, whatever its size
     mean = (weight @ x).double() / total.clamp(min=1e-300)
-    return total, mean, (weight @ (x - mean.to(x)).square_()).double()
+    spread = (weight @ x.sub_(mean.to(x)).square_()).double()
+    return total, mean + first.sum(0).double(), spread
 
 
 def _merge(
