@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["InterceptSolver"]
 
 PAIRS = 10
+ROUNDINGS = 8
 
 
 class InterceptSolver:
@@ -101,11 +102,13 @@ class InterceptSolver:
 
     def _descend(self, logits: Logits, b: Tensor, step: Tensor, fit: Fit) -> tuple[Tensor, Fit | None]:
         # The loss is known to some roundings of its sum: within these the mean residual says which is better.
-        noise = max(torch.finfo(self.problem.dtype).eps, 16 * torch.finfo(torch.float64).eps) * abs(fit.loss)
-        for halving in range(self._halvings):
+        eps = torch.finfo(self.problem.dtype).eps
+        noise, left = max(eps, 16 * torch.finfo(torch.float64).eps) * abs(fit.loss), float(fit.theta_mean.abs().max())
+        # Residuals themselves have this many roundings: a part of a step gains no more on them than the whole.
+        for halving in range(self._halvings if left > ROUNDINGS * eps else 1):
             trial = b + step * 0.5**halving
             following = self.problem.fit(logits, trial)
-            smaller = float(following.theta_mean.abs().max()) < float(fit.theta_mean.abs().max())
+            smaller = float(following.theta_mean.abs().max()) < left
             if following.loss < fit.loss - noise or (smaller and following.loss <= fit.loss + noise):
                 return trial, following
             if float(step.abs().max()) * 0.5**halving < 1e-14:
