@@ -15,6 +15,7 @@ from clearhead.core.artifacts import atomic_path, write_text
 from clearhead.core.errors import MissingExtraError
 from clearhead.core.finding import Finding
 from clearhead.report.paper_tables import latex, markdown, tables
+from clearhead.report.plot_parts import DOTS
 from clearhead.report.plots import drawings
 
 __all__ = ["write_figures"]
@@ -32,7 +33,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "clearhead",
     "pdf.fonttype": 42,
-    "savefig.dpi": 200,
+    "savefig.dpi": DOTS,
 }
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 

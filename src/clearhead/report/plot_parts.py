@@ -10,10 +10,14 @@ import numpy.typing as npt
 
 from clearhead.core.finding import Table
 
-__all__ = ["ACCENT", "MINUS", "SOFT", "WIDTH", "Drawing", "Look", "canvas", "intervals", "legend", "plain", "tiles"]
+__all__ = [
+    "ACCENT", "DOTS", "MINUS", "SOFT", "WIDTH", "Drawing", "Look", "canvas", "framed", "intervals", "legend", "plain",
+    "tiles",
+]  # fmt: skip
 
 ACCENT, MINUS, SOFT = "#0b6787", "#b4500f", "#8a877f"
-WIDTH = 6.4
+WIDTH = 6.4  # inches
+DOTS = 200  # an inch
 Picture = npt.NDArray[Any]
 Look = Callable[[str], Picture | None]
 """The picture that a finding names (or ``row/12``, a row of the table), None if it is not there."""
@@ -26,6 +30,20 @@ def canvas(height: float = 3.6, columns: int = 1, **grid: Any) -> tuple[Any, Any
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.subplots(1, columns, **grid)
+
+
+def framed(picture: Picture) -> Any:
+    """A figure that is one picture (h, w, 3), a dot a pixel: scaled once, not by every format's drawing of it."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    size = round(WIDTH * DOTS), round(WIDTH * DOTS * picture.shape[0] / picture.shape[1])
+    scaled = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    figure = Figure(figsize=(WIDTH, size[1] / DOTS))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(scaled, interpolation="none", aspect="auto")
+    axes.axis("off")
+    return figure
 
 
 def intervals(table: Table, value: str, label: str = "") -> Any:

@@ -15,11 +15,11 @@ from clearhead.report.plot_parts import (
     ACCENT,
     MINUS,
     SOFT,
-    WIDTH,
     Drawing,
     Look,
     Picture,
     canvas,
+    framed,
     intervals,
     plain,
     tiles,
@@ -149,10 +149,7 @@ def _panels(finding: Finding, look: Look) -> Iterator[Drawing]:
     for name, path in finding.media.items():
         picture = look(path)
         if picture is not None:
-            figure, axes = canvas(WIDTH * picture.shape[0] / picture.shape[1])
-            axes.imshow(picture, interpolation="lanczos")
-            axes.axis("off")
-            yield f"17-22-panel-{name}", figure
+            yield f"17-22-panel-{name}", framed(picture)
 
 
 def _numeric(table: Table, column: str) -> bool:
