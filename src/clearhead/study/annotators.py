@@ -59,12 +59,11 @@ def assign(n_tasks: int, crew: Crew, rng: np.random.Generator) -> tuple[NDArray[
     task = np.repeat(np.arange(n_tasks), crew.answers)
     rounds = -(-len(task) // crew.size) + 1
     queue = np.concatenate([rng.permutation(crew.size) for _ in range(rounds)])
-    people = queue[: len(task)].copy()
-    for t in range(n_tasks):  # a person met twice where two permutations join is replaced by somebody else
-        block = people[t * crew.answers : (t + 1) * crew.answers]
-        if len(set(block.tolist())) < crew.answers:
-            block[:] = rng.choice(crew.size, size=crew.answers, replace=False)
-    return task, people
+    people = queue[: len(task)].reshape(n_tasks, crew.answers).copy()
+    ordered = np.sort(people, axis=1)
+    for t in np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(1)):  # met twice where two permutations join
+        people[t] = rng.choice(crew.size, size=crew.answers, replace=False)
+    return task, people.ravel()
 
 
 def vote_of_crew(design: Design, n_options: int, crew: Crew, rng: np.random.Generator) -> Ballots:
