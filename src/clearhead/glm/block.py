@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from clearhead.core.quantized import CODES
 from clearhead.glm.products import VECTOR_OUTPUTS, padded_width, product, transposed_product
+from clearhead.glm.split import HALVES, split_product, split_transposed, tensor_cores
 
 if TYPE_CHECKING:
     from clearhead.glm.kernels.softmax import SoftmaxPass
 
-__all__ = ["Block", "some_columns"]
+__all__ = ["Block", "some_columns", "some_rows"]
 
-KINDS = (torch.float16, torch.bfloat16)
+BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,12 @@ class Block:
 
     def times(self, W: Tensor) -> Tensor:
         """(m, width) the rows times W (p, k), padded with zeros."""
-        if self.mean is None or self.inverse is None or not self._compiled(W.shape[1]):
+        if self.mean is None or self.inverse is None:
+            return product(self.raw, W)
+        if self._splits:
+            scaled = W * self.inverse[:, None]
+            return self._padded(split_product(self._halves, scaled, -(self.mean @ scaled)))
+        if not self._compiled(W.shape[1]):
             return product(self.dense(), W)
         from clearhead.glm.kernels.products import times
 
@@ -62,7 +70,14 @@ class Block:
 
     def against(self, T: Tensor, outputs: int) -> Tensor:
         """(p, outputs) float64 the rows, transposed, times padded T (m, width)."""
-        if self.mean is None or self.inverse is None or not self._compiled(outputs):
+        if self.mean is None or self.inverse is None:
+            return transposed_product(self.raw, T, outputs)
+        if self._splits:
+            T = T[:, :outputs]
+            sums = split_transposed(self._halves, T).double()
+            centre = torch.outer(self.mean.double(), T.sum(0, dtype=torch.float64))
+            return (sums - centre) * self.inverse.double()[:, None]
+        if not self._compiled(outputs):
             return transposed_product(self.dense(), T, outputs)
         from clearhead.glm.kernels.products import against
 
@@ -86,15 +101,33 @@ class Block:
             return 1 < outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1
         return outputs > 1 and self._compiled(outputs)
 
+    @property
+    def _splits(self) -> bool:
+        """Whether half-precision rows are multiplied as they are, by columns split in half-precision terms."""
+        return self.raw.dtype is CODES or (self.raw.dtype in HALVES and tensor_cores(self.raw.device))
+
+    @property
+    def _halves(self) -> Tensor:
+        """The rows in half precision; every code is a float16 number."""
+        return self.raw.half() if self.raw.dtype is CODES else self.raw
+
+    def _padded(self, values: Tensor) -> Tensor:
+        return pad(values, (0, padded_width(values.shape[1], values.device) - values.shape[1]))
+
     def _compiled(self, outputs: int) -> bool:
         assert self.mean is not None
-        known = self.raw.dtype is self.mean.dtype or (self.raw.dtype in KINDS and self.mean.dtype is torch.float32)
+        known = self.raw.dtype is self.mean.dtype or (self.raw.dtype in HALVES and self.mean.dtype is torch.float32)
         return outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1 and known
 
 
 def some_columns(raw: Tensor, features: Tensor) -> Tensor:
     """raw[:, features] of raw (m, p); numpy is up to four times as fast at it."""
+    bits = raw.detach().view(BITS[raw.element_size()])
     if raw.device.type != "cpu":
-        return raw[:, features]
-    bits = raw.detach().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[raw.element_size()])
+        return bits[:, features].view(raw.dtype)
     return torch.from_numpy(bits.numpy().take(features.numpy(), axis=1)).view(raw.dtype)
+
+
+def some_rows(raw: Tensor, index: Tensor) -> Tensor:
+    """raw[index] of raw (m, p) in any type."""
+    return raw.detach().view(BITS[raw.element_size()])[index].view(raw.dtype)

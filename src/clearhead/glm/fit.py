@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,12 +15,16 @@ from clearhead.glm.losses import Loss, Multinomial
 from clearhead.glm.products import VECTOR_OUTPUTS
 from clearhead.glm.targets import Labels, numbers_or_rows
 
+if TYPE_CHECKING:
+    from clearhead.glm.kernels.wide_softmax import WideSums
+
 __all__ = ["FULL_CURVATURE", "Fit", "evaluate"]
 
 # Outputs beyond which the curvature's diagonal must do: k × k matrices come to cost more than all else, and steps by
 # the diagonal are as many (decision 0104).
 FULL_CURVATURE = 64
 ROWS = 8192  # whose curvature is summed at once
+TALL = 1 << 19  # likewise on a GPU
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +55,11 @@ def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: 
     """Sums over this rank's rows at padded ``logits`` (n, width) + b (k,) for padded targets ``Y``, whose weighted
     sum is ``target_sum`` (k,)."""
     k = len(target_sum)
-    if isinstance(loss, Multinomial) and logits.device.type == "cpu":
-        return (_wide if k > VECTOR_OUTPUTS else _narrow)(loss, logits, b, Y, weight, target_sum)
+    if isinstance(loss, Multinomial):
+        if logits.device.type == "cpu" and k <= VECTOR_OUTPUTS:
+            return _narrow(logits, b, Y, weight, target_sum)
+        if (softmax := _softmax_pass(logits, k)) is not None:
+            return _wide(softmax, loss, logits, b, Y, weight, target_sum)
     Z = logits[:, :k] + b.to(logits)
     targets = _written(Y, slice(None), logits)[:, :k]
     residual = loss.residual(Z, targets)
@@ -68,8 +77,9 @@ def _summed_curvature(loss: Loss, theta: Tensor, Y: Tensor | Labels, weight: Ten
     """(k, k) float64 Σᵢ wᵢ ∂²ℓ/∂z² over this rank's rows where the residual is ``theta`` (n, width)."""
     k = Y.shape[1]
     total = torch.zeros(k, k, dtype=torch.float64, device=theta.device)
-    for start in range(0, len(theta), ROWS):
-        span = slice(start, start + ROWS)
+    rows = ROWS if theta.device.type == "cpu" else TALL
+    for start in range(0, len(theta), rows):
+        span = slice(start, start + rows)
         some = _written(Y, span, theta)[:, :k]
         total += loss.mean_curvature(theta[span, :k], some, weight[span, None]).double()
     return total
@@ -80,7 +90,20 @@ def _written(Y: Tensor | Labels, span: slice, like: Tensor) -> Tensor:
     return Y.block(span, Y.k, like.dtype) if isinstance(Y, Labels) else Y[span]
 
 
-def _narrow(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor) -> Fit:
+def _softmax_pass(logits: Tensor, k: int) -> Callable[..., WideSums] | None:
+    """The compiled pass for logits with any number of outputs, where there is one."""
+    if logits.device.type == "cpu":
+        from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
+
+        return wide_softmax_pass
+    if logits.device.type == "cuda" and logits.dtype is torch.float32 and find_spec("triton") is not None:
+        from clearhead.glm.kernels.triton_softmax import MOST, softmax_pass
+
+        return softmax_pass if k <= MOST else None
+    return None
+
+
+def _narrow(logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor) -> Fit:
     from clearhead.glm.kernels.softmax import softmax_pass
 
     theta, k = torch.empty_like(logits), len(target_sum)
@@ -88,11 +111,12 @@ def _narrow(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: T
     return Fit(sums.loss, target_sum - sums.probability, sums.curvature, theta)
 
 
-def _wide(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor) -> Fit:
-    from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
-
+def _wide(
+    softmax: Callable[..., WideSums],
+    loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor,
+) -> Fit:  # fmt: skip
     theta, k = torch.empty_like(logits), len(target_sum)
-    sums = wide_softmax_pass(logits, b, numbers_or_rows(Y), weight, theta)
+    sums = softmax(logits, b, numbers_or_rows(Y), weight, theta)
     full = k <= FULL_CURVATURE
     curvature = _summed_curvature(loss, theta, Y, weight) if full else sums.probability - sums.squares
     return Fit(sums.loss, target_sum - sums.probability, curvature, theta)

@@ -205,9 +205,7 @@ def _targets(y: Any, loss: Loss, n: int, room: Room) -> tuple[Tensor | Labels, b
     """The targets in the form that fits, and whether arrays of rows × outputs are made anew by blocks."""
     labels = loss.labels(y, n)
     if labels is not None:
-        held = room.holds(labels.k)
-        if not held or room.device.type == "cpu":  # the compiled passes read class numbers
-            return labels, not held
+        return labels, not room.holds(labels.k)
     values = loss.encode(y, n)
     return values, not room.holds(values.shape[1])
 

@@ -32,7 +32,8 @@ class Costs:
         wide = 2 if job.dtype is torch.float64 else 1
         self.cells = job.rows * job.p * wide
         size = job.rows * job.p * job.dtype.itemsize
-        self.times, self.against = (roofline.seconds(kind, self.width, size) for kind in ("times", "against"))
+        halves = " halves" if job.keeps_halves(roofline.halves) else ""
+        self.times, self.against = (roofline.seconds(kind + halves, self.width, size) for kind in ("times", "against"))
         self.softmax = job.rows * wide * roofline.seconds("softmax", job.outputs, job.rows * self.width * 4)
         self.travels = 2 * (job.ranks - 1) / job.ranks
         self.products = self.sums = 0.0

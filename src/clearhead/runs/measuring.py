@@ -18,12 +18,14 @@ from clearhead.core.progress import Progress, Silent
 from clearhead.core.rows import TensorRows
 from clearhead.core.scaling import Standardizer
 from clearhead.glm import Binomial, ElasticNet, Multinomial, fit_path
+from clearhead.glm.block import Block
 from clearhead.glm.designs.streamed import StreamedDesign
 from clearhead.glm.fit import FULL_CURVATURE, evaluate
 from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded_width, product, transposed_product
 from clearhead.glm.solvers.inner import minimise
 from clearhead.glm.solvers.model import Effort, Model, model_width
+from clearhead.glm.split import tensor_cores
 from clearhead.runs.roofline import Rate, Roofline
 
 __all__ = ["measure"]
@@ -55,7 +57,7 @@ def measure(cache: Path, device: str = "cpu", progress: Progress | None = None) 
     progress.advance(1, "memory and large products")
     disk = _disk(cache)
     progress.advance(1, "disk")
-    rates = [*_products(place), *_softmax(place)]
+    rates = [*_products(place), *_products_of_halves(place), *_softmax(place)]
     progress.advance(1, "the solver's products")
     rates += _descents(place)
     progress.advance(1, "inner solves")
@@ -74,6 +76,7 @@ def measure(cache: Path, device: str = "cpu", progress: Progress | None = None) 
         link=min(read / 4, 1e9 if place.type == "cpu" else read),
         overhead=overhead,
         rates=rates,
+        halves=_rate_of_halves(place),
         note=f"{time.strftime('%Y-%m-%d %H:%M')}, load {os.getloadavg()[0]:.1f}; link between ranks not measured",
     )
 
@@ -123,6 +126,27 @@ def _products(device: torch.device) -> Iterator[Rate]:
             back = _best(lambda Z=Z, T=T, k=k: transposed_product(Z, T, k), device, repeats)  # type: ignore[misc]
             yield Rate("times", k, size, forward / Z.numel())
             yield Rate("against", k, size, back / Z.numel())
+
+
+def _products_of_halves(device: torch.device) -> Iterator[Rate]:
+    """The products of features kept as float16, where there are tensor cores for them."""
+    if not tensor_cores(device):
+        return
+    raw = torch.rand(ROWS[-1], FEATURES, device=device).half()
+    block = Block(raw, raw.float().mean(0), torch.ones(FEATURES, device=device))
+    for k in OUTPUTS:
+        W, T = torch.rand(FEATURES, k, device=device), torch.rand(len(raw), k, device=device)
+        forward = _best(lambda W=W: block.times(W), device, 8)  # type: ignore[misc]
+        back = _best(lambda T=T, k=k: block.against(T, k), device, 8)  # type: ignore[misc]
+        yield Rate("times halves", k, 2 * raw.numel(), forward / raw.numel())
+        yield Rate("against halves", k, 2 * raw.numel(), back / raw.numel())
+
+
+def _rate_of_halves(device: torch.device) -> float:
+    if not tensor_cores(device):
+        return 0.0
+    square = torch.ones(4 * SQUARE, 4 * SQUARE, device=device, dtype=torch.float16)
+    return 2 * (4 * SQUARE) ** 3 / _best(lambda: torch.mm(square, square, out_dtype=torch.float32), device, 4)
 
 
 def _softmax(device: torch.device) -> Iterator[Rate]:

@@ -5,7 +5,7 @@ follows a roofline (`runs.costs`), measured here or of a named device.
 
 >>> from clearhead.runs.roofline import data_sheet
 >>> plan(Job(n=1_280_000, p=2048, k=1000), data_sheet("H200")).form
-'dense'
+'as stored'
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ __all__ = ["Plan", "plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """The answer. ``form`` of the features ("dense", "streamed", "does not fit"); ``blockwise`` where arrays of rows ×
-    outputs are made anew; ``memory`` in bytes a rank; ``seconds`` by what takes them; ``traffic`` in bytes a rank."""
+    """The answer. ``form`` of the features ("dense", "as stored", "streamed", "does not fit"); ``blockwise`` where
+    arrays of rows × outputs are made anew; ``memory`` and ``traffic`` in bytes a rank; ``seconds`` by what takes
+    them."""
 
     job: Job
     device: str
@@ -94,22 +95,24 @@ def plan(job: Job, roofline: Roofline) -> Plan:
     blockwise = sum(memory.values()) > budget
     if blockwise:
         memory = _memory(job, device, blockwise=True)
-    features = job.rows * job.p * job.dtype.itemsize
-    arrays = sum(memory.values())
-    form = "dense" if arrays + features <= budget else "streamed" if arrays < budget else "does not fit"
-    kept = job.p if form == "dense" else int((budget - arrays) / (job.rows * STORED[job.stored]))
-    memory["features"] = features if form == "dense" else min(max(budget - arrays, 0), features)
-    costs = Costs(job, roofline, device, min(kept, job.p), form == "dense", blockwise)
+    halves = job.keeps_halves(roofline.halves)
+    itemsize = STORED[job.stored] if halves else job.dtype.itemsize
+    features, arrays = job.rows * job.p * itemsize, sum(memory.values())
+    held = arrays + features <= budget
+    form = ("as stored" if halves else "dense") if held else "streamed" if arrays < budget else "does not fit"
+    kept = job.p if held else int((budget - arrays) / (job.rows * STORED[job.stored]))
+    memory["features"] = features if held else min(max(budget - arrays, 0), features)
+    costs = Costs(job, roofline, device, min(kept, job.p), held, blockwise)
     seconds, reads, flops = costs.path() if form != "does not fit" else ({}, 0.0, 0.0)
     steps = sum(steps_at(job, i) for i in range(job.lambdas))
     traffic = {
-        "memory": costs.products * job.rows * job.p * job.dtype.itemsize,
+        "memory": costs.products * features,
         "disk": reads * job.rows * job.p * STORED[job.stored] if form == "streamed" else 0.0,
         "between ranks": costs.sums * costs.travels,
     }
     return Plan(
         job, roofline.device, roofline.measured, form, blockwise, budget, memory, steps, reads, flops, traffic, seconds,
-        _advice(job, form, budget, memory, blockwise, kept), _assumptions(job, roofline),
+        _advice(job, form, budget, memory, blockwise, kept, features), _assumptions(job, roofline),
     )  # fmt: skip
 
 
@@ -122,7 +125,9 @@ def _memory(job: Job, device: torch.device, blockwise: bool) -> dict[str, int]:
     }
 
 
-def _advice(job: Job, form: str, budget: int, memory: dict[str, int], blockwise: bool, kept: int) -> list[str]:
+def _advice(
+    job: Job, form: str, budget: int, memory: dict[str, int], blockwise: bool, kept: int, features: int
+) -> list[str]:
     shared = memory["Gram matrix"] + memory["weights and memory of steps"]
     rows, room = memory["rows × outputs"], budget - shared
     if form == "does not fit":
@@ -137,7 +142,6 @@ def _advice(job: Job, form: str, budget: int, memory: dict[str, int], blockwise:
             "a sample of the rows finds the sparse head of all of them to within its sampling error: try one first",
         ]
     if form == "streamed":
-        features = job.rows * job.p * job.dtype.itemsize
         needed = features if blockwise else features + rows
         ranks = math.ceil(needed * job.ranks / (room - rows if blockwise else room) * 1.02)
         lines.append(f"with {ranks} ranks of this size the features stay in memory")

@@ -16,6 +16,8 @@ from typing import Any
 
 from clearhead.core.artifacts import read_json, write_json
 from clearhead.core.errors import ArtifactError, SettingError
+from clearhead.glm.fit import FULL_CURVATURE
+from clearhead.glm.solvers.accelerated import STEPS
 
 __all__ = ["DEVICES", "Rate", "Roofline", "cache_folder", "chosen", "data_sheet", "keep", "stored"]
 
@@ -41,8 +43,9 @@ class Rate:
 class Roofline:
     """Speeds of one device, or of the threads of one process: bytes, float32 operations or elements a second.
 
-    ``read`` from memory, ``disk`` from storage, ``link`` between ranks; ``gemm`` of large matrix products; ``widen``
-    elements read as float16 and standardised; ``overhead`` seconds of a solver's step whatever its size.
+    ``read`` from memory, ``disk`` from storage, ``link`` between ranks; ``gemm`` of large matrix products, ``halves``
+    of those of half-precision numbers with float32 sums (0 where features are widened first); ``widen`` elements read
+    as float16 and standardised; ``overhead`` seconds of a solver's step whatever its size.
     """
 
     device: str
@@ -57,6 +60,7 @@ class Roofline:
     overhead: float
     rates: list[Rate] = field(default_factory=list)
     note: str = ""
+    halves: float = 0.0
 
     @property
     def gpu(self) -> bool:
@@ -78,9 +82,12 @@ class Roofline:
     def _bound(self, kind: str, outputs: int) -> float:
         if kind in ("times", "against"):
             return max(4 / self.read, 2 * outputs / self.gemm)
-        if kind == "softmax":  # about ten passes over (n, k) arrays, half of them in float64, and the k × k curvature
-            return max(60 * outputs / self.read, 2 * outputs**2 / self.gemm)
-        return 2 / self.gemm
+        if kind in ("times halves", "against halves"):  # two terms of each column
+            return max(2 / self.read, 4 * outputs / self.halves)
+        if kind == "softmax":  # logits read, residuals written, and the k × k curvature of few outputs
+            full = 2 * outputs**2 / self.gemm if outputs <= FULL_CURVATURE else 0.0
+            return max(12 * outputs / self.read, full)
+        return 2 / self.gemm if not self.halves else 2 * STEPS / (self.halves / 2)  # in TF32
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -113,11 +120,12 @@ def _between(rates: list[Rate], outputs: int) -> float:
     return last.seconds * max(1.0, outputs / last.outputs)
 
 
-# Data sheets: memory, bytes/s, float32 FLOP/s outside the tensor cores, bytes/s to other devices of the same machine.
+# Data sheets: memory, bytes/s, float32 FLOP/s outside the tensor cores, half-precision FLOP/s inside, bytes/s to other
+# devices of the same machine.
 DEVICES = {
-    "H200": (141e9, 4.8e12, 67e12, 450e9),
-    "H100": (80e9, 3.35e12, 67e12, 450e9),
-    "A100": (80e9, 2.04e12, 19.5e12, 300e9),
+    "H200": (141e9, 4.8e12, 67e12, 989e12, 450e9),
+    "H100": (80e9, 3.35e12, 67e12, 989e12, 450e9),
+    "A100": (80e9, 2.04e12, 19.5e12, 312e12, 300e9),
 }
 
 
@@ -125,7 +133,7 @@ def data_sheet(device: str) -> Roofline:
     """A named device at a stated share of its data sheet; `SettingError` for an unknown one."""
     if device.upper() not in DEVICES:
         raise SettingError("no figures for this device", got=device, expected=", ".join(DEVICES))
-    memory, read, gemm, link = DEVICES[device.upper()]
+    memory, read, gemm, halves, link = DEVICES[device.upper()]
     return Roofline(
         device=device.upper(),
         measured=False,
@@ -137,7 +145,8 @@ def data_sheet(device: str) -> Roofline:
         widen=REACHED * read / 14,  # read two bytes, write four, read and write four again
         link=REACHED * link,
         overhead=2e-3,
-        note=f"{REACHED:.0%} of the data sheet's memory bandwidth and float32 rate; a disk of 2 GB/s assumed",
+        note=f"{REACHED:.0%} of the data sheet's memory bandwidth and rates; a disk of 2 GB/s assumed",
+        halves=REACHED * halves,
     )
 
 

@@ -60,6 +60,10 @@ class Job:
         """Of the arithmetic."""
         return torch.float64 if self.stored == "fp64" else torch.float32
 
+    def keeps_halves(self, rate: float) -> bool:
+        """Whether features stay in half precision: it is what they are stored in, and products of it have a rate."""
+        return rate > 0 and self.stored in ("fp16", "bf16")
+
     @property
     def spacing(self) -> float:
         """log of one λ over the next."""

@@ -12,19 +12,25 @@ from clearhead.core.sparse import SparseRows
 from clearhead.glm.design import Design
 from clearhead.glm.designs.dense import DenseDesign
 from clearhead.glm.designs.sparse import SparseDesign
+from clearhead.glm.designs.stored import StoredDesign, stored_size
 from clearhead.glm.designs.streamed import StreamedDesign
 from clearhead.glm.products import compute_dtype
+from clearhead.glm.split import tensor_cores
 
-__all__ = ["DenseDesign", "SparseDesign", "StreamedDesign", "build_design"]
+__all__ = ["DenseDesign", "SparseDesign", "StoredDesign", "StreamedDesign", "build_design"]
 
 
 def build_design(
     rows: Rows, scaler: Standardizer, weight: Tensor, total: float, device: torch.device, left: int
 ) -> Design:
-    """The dense form if it fits in ``left`` bytes on every rank, else the streamed form. Sparse rows keep theirs."""
+    """The dense form if it fits in ``left`` bytes on every rank, else the streamed form. Sparse rows keep theirs, and
+    half precision stays what it is where there are tensor cores for it."""
     if isinstance(rows, SparseRows):
         return SparseDesign.build(rows, scaler, weight, total, device)
     n, p = rows.shape
+    size = stored_size(rows) if tensor_cores(device) else None
+    if size is not None and distributed.smallest(left - n * p * size) >= 0:
+        return StoredDesign.build(rows, scaler, weight, total, device)
     if distributed.smallest(left - n * p * compute_dtype(rows.dtype).itemsize) >= 0:
         return DenseDesign.build(rows, scaler, weight, total, device)
     return StreamedDesign(rows, scaler, weight, total, device, max(left, 0))

@@ -9,17 +9,16 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.core.rows import Rows, TensorRows, read_ahead, touched
+from clearhead.core.rows import Rows, TensorRows, touched
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.block import Block, some_columns
 from clearhead.glm.design import Design
+from clearhead.glm.designs.copies import blocks_ahead
 from clearhead.glm.designs.dense import DenseDesign
 from clearhead.glm.kernels.threads import all_threads
 from clearhead.glm.products import compute_dtype, padded_width
 
 __all__ = ["StreamedDesign"]
-
-AHEAD = 2
 
 
 class StreamedDesign(Design):
@@ -157,16 +156,14 @@ class StreamedDesign(Design):
         if columns is not None:
             mean, inverse = mean[columns], inverse[columns]
         ready = self._ready(listed)
-        for span, raw in ready if isinstance(self.source, TensorRows) else read_ahead(ready, AHEAD):
+        here = isinstance(self.source, TensorRows) and self.source.values.device == self.device
+        for span, raw in ready if here else blocks_ahead(ready, self.device):
             yield span, Block(raw, mean, inverse)
 
     def _ready(self, columns: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
-        """What the reading thread does: bring a block into memory and onto the device."""
+        """What the reading thread does: bring a block into memory."""
         for span, raw in touched(self.source):
-            raw = raw if columns is None else some_columns(raw, columns)
-            if self.device.type == "cuda" and raw.device.type == "cpu":
-                raw = raw.pin_memory().to(self.device, non_blocking=True)
-            yield span, raw
+            yield span, raw if columns is None else some_columns(raw, columns)
 
     def _repeated(self, T: Tensor) -> bool:
         """Whether the last residual was this one up to rounding, on every rank."""

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from clearhead.glm.penalties import Penalty
-from clearhead.glm.solvers.model import Effort, Model, accelerated, levels, through
+from clearhead.glm.solvers.accelerated import accelerate
+from clearhead.glm.solvers.model import Effort, Model, accelerated, levels
 from clearhead.glm.solvers.single import minimise_single
 
 __all__ = ["minimise"]
@@ -19,7 +20,7 @@ ROWS = 64  # visited between two matrix products where outputs are many
 def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
     """Weights (a, k) that nearly minimise model + penalty, from ``start`` (a, k)."""
     if accelerated(start.device):
-        return _accelerate(model, start, penalty, lambda_, effort)
+        return accelerate(model, start, penalty, lambda_, effort)
     k = start.shape[1]
     if k == 1 or (model.exact and not penalty.grouped):
         return torch.stack([minimise_single(model, start, penalty, lambda_, effort, c) for c in range(k)], 1)
@@ -107,34 +108,3 @@ def _descend_blocks(model: Model, start: Tensor, penalty: Penalty, lambda_: floa
         else:
             full = sweep % 8 == 7
     return W
-
-
-def _accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
-    """FISTA with restart on the model: matrix products only, for GPUs."""
-    step = 1.0 / max(1.01 * _largest_curvature(model), 1e-30)
-    W, previous, momentum = start, start, 1.0
-    first = 0.0
-    for _ in range(10 * effort.sweeps):
-        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-        Y = W + (momentum - 1) / following * (W - previous)
-        slope = model.slope - _apply(model, Y - start)
-        new = penalty.prox(Y + step * slope, step, lambda_, model.features)
-        uphill = float(((Y - new) * (new - W)).sum()) > 0
-        previous, W, momentum = W, new, 1.0 if uphill else following
-        change = float((W - previous).abs().max())
-        first = max(first, change)
-        if change <= 0.1 * effort.tol * first:
-            break
-    return W
-
-
-def _largest_curvature(model: Model) -> float:
-    """An upper bound of the model's eigenvalues: those of G ⊗ S, and what the secant pairs add at most."""
-    spread = model.S.max() if model.S.ndim == 1 else torch.linalg.matrix_norm(model.S, 2)
-    added = torch.linalg.eigvals(-(model.right.flatten(1) @ model.left.flatten(1).T).double().cpu()).real.max()
-    return model.norm * float(spread) + max(float(added), 0.0)
-
-
-def _apply(model: Model, delta: Tensor) -> Tensor:
-    weights = model.right.flatten(1) @ delta.flatten()
-    return through(model.gram @ delta, model.S) - (weights @ model.left.flatten(1)).view_as(delta)
