@@ -103,11 +103,28 @@ def test_the_fused_pass_is_its_three_passes(n: int, p: int, k: int, kind: torch.
         theta = torch.empty_like(logits)
         apart = softmax_pass(logits, b, labels, weight, k, theta)
         for gradient in (False, True):
-            passed, slope = block.fused(W, b, labels, weight, gradient)
+            passed, slope = block.fused(W, None, b, labels, weight, gradient)
             assert passed.loss == pytest.approx(apart.loss, rel=1e-5)
             torch.testing.assert_close(passed.outer, apart.outer, rtol=1e-4, atol=1e-5)
         assert slope is not None
         torch.testing.assert_close(slope, block.against(theta * weight[:, None], k), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_the_fused_pass_picks_out_the_features_in_use(kind: torch.dtype) -> None:
+    """With and without standardisation: as if the weights of all others were written out."""
+    dtype = torch.float64 if kind is torch.float64 else torch.float32
+    raw, used, k = (torch.randn(530, 40) + 1).to(kind), torch.tensor([0, 7, 8, 23, 39]), 5
+    few, b = torch.randn(len(used), k, dtype=dtype), torch.randn(k).double()
+    whole = torch.zeros(40, k, dtype=dtype)
+    whole[used] = few
+    labels, weight = torch.randint(k, (530,)), torch.rand(530).to(dtype)
+    standardised = Block(raw, raw.to(dtype).mean(0), torch.rand(40).to(dtype) + 0.5)
+    for block in [Block(raw), standardised] if raw.dtype is dtype else [standardised]:
+        found, slope = block.fused(few, used, b, labels, weight, True)
+        expected, wanted = block.fused(whole, None, b, labels, weight, True)
+        assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+        torch.testing.assert_close(slope, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -13,7 +13,7 @@ from clearhead.core.sparse import SparseRows
 
 __all__ = ["Standardizer"]
 
-_CACHED = 1 << 17  # numbers of a block whose copies stay in cache
+_CACHED = 1 << 19  # numbers of a block that are copied at once: few calls, and little memory to ask for
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,15 @@ def _pass(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         at_once = max(64, _CACHED // p) if device.type == "cpu" else len(block)
         parts = zip(torch.split(block.detach(), at_once), torch.split(w.to(device), at_once), strict=True)
         for part, weights in parts:
-            found = _moments(part.to(device, dtype), weights)
+            found = _moments(part.to(device, dtype, copy=True), weights)
             total, mean, m2 = _merge(total, mean, m2, *(values.cpu() for values in found))
     return total, mean, m2
 
 
 def _moments(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    total, weight, first = w.sum(), w.to(x), x[:1]
-    x = x - first  # exactly zero for a constant feature, whatever its size
+    """Weight, mean and weighted squared deviations of ``x`` (m, p), which is overwritten."""
+    total, weight, first = w.sum(), w.to(x), x[:1].clone()
+    x.sub_(first)  # exactly zero for a constant feature, whatever its size
     mean = (weight @ x).double() / total.clamp(min=1e-300)
     spread = (weight @ x.sub_(mean.to(x)).square_()).double()
     return total, mean + first.sum(0).double(), spread

@@ -84,15 +84,18 @@ class Block:
         return against(self.raw, T.contiguous(), outputs, self.mean) * self.inverse.double()[:, None]
 
     def fused(
-        self, W: Tensor, b: Tensor, Y: Tensor, weight: Tensor, gradient: bool
+        self, W: Tensor, used: Tensor | None, b: Tensor, Y: Tensor, weight: Tensor, gradient: bool
     ) -> tuple[SoftmaxPass, Tensor | None]:
-        """The softmax pass at the rows times W (p, k) plus b, with the gradient (p, k) if asked for, where `fuses`."""
+        """The softmax pass at the rows times W plus b, with the gradient (p, k) if asked for, where `fuses`; ``W``
+        (u, k) has the weights of the features ``used`` (u,), or of all of them."""
         from clearhead.glm.kernels.fused import fused_pass
 
         width = padded_width(W.shape[1], self.raw.device)
         if self.mean is None or self.inverse is None:
-            return fused_pass(self.raw, None, W, b, Y, weight, width, gradient)
-        passed, slope = fused_pass(self.raw, self.mean, W * self.inverse[:, None], b, Y, weight, width, gradient)
+            return fused_pass(self.raw, None, used, W, b, Y, weight, width, gradient)
+        inverse = self.inverse if used is None else self.inverse[used]
+        scaled = W * inverse[:, None]
+        passed, slope = fused_pass(self.raw, self.mean, used, scaled, b, Y, weight, width, gradient)
         return passed, None if slope is None else slope * self.inverse.double()[:, None]
 
     def fuses(self, outputs: int) -> bool:

@@ -46,17 +46,20 @@ class _Residual:
 
 @dataclass(frozen=True, eq=False)
 class _Used:
-    """Weights (u, k): all of them, or those of the features that are ``picked`` out because few are in use."""
+    """Which blocks to walk, those of ``design``, and the weights (u, k) of the features ``picked`` (u,) in them, or of
+    all features."""
 
     any: bool
+    design: Design
     picked: Tensor | None
     weights: Tensor
 
     @classmethod
-    def of(cls, W: Tensor, design: Design) -> _Used:
+    def of(cls, W: Tensor, design: Design, whole: bool = False) -> _Used:
+        """For products with W alone, or with ``whole`` for gradients too."""
         used = (W != 0).any(1).nonzero().flatten()
-        picked = used if design.narrows(used) else None
-        return cls(len(used) > 0, picked, W if picked is None else W[picked])
+        holder, picked = Design.holding(design, used) if whole else design.holding(used)
+        return cls(len(used) > 0, holder, picked, W if picked is None and holder is design else W[used])
 
 
 @dataclass(eq=False)
@@ -120,12 +123,12 @@ class Blockwise(RowArrays):
 
     def _walk(self, W: Tensor, b: Tensor, gradient: bool) -> tuple[Tensor, Tensor]:
         """`Fit.packed` summed over the rows at Z·W + b and, if asked for, Zᵀ·diag(w)·θ (p, k)."""
-        k, used = self.targets.shape[1], _Used.of(W, self.design)
+        k, used = self.targets.shape[1], _Used.of(W, self.design, whole=gradient)
         packed, sums, fit = self.weight.new_zeros(()), self._sums(k if gradient else 0), None
         fused = isinstance(self.loss, Multinomial) and self.offset is None and (gradient or used.any)
         for span, Z in self._blocks_of(used, whole=gradient):
             if fused and Z.fuses(k):
-                fit, slope = self._fused(Z, W if gradient else used.weights, b, span, gradient)
+                fit, slope = self._fused(Z, used, b, span, gradient)
             else:
                 fit, slope = self._apart(Z, used, b, span, gradient)
             packed = packed + fit.packed()
@@ -143,16 +146,17 @@ class Blockwise(RowArrays):
         weight = self.design.weight[span, None]
         return fit, Z.against(fit.theta if self.design.uniform else fit.theta * weight, self.targets.shape[1])
 
-    def _fused(self, Z: Block, W: Tensor, b: Tensor, span: slice, gradient: bool) -> tuple[Fit, Tensor | None]:
+    def _fused(self, Z: Block, used: _Used, b: Tensor, span: slice, gradient: bool) -> tuple[Fit, Tensor | None]:
         """The fit of some rows less their targets' sum in ``theta_mean``, without residuals, and their gradient."""
-        passed, slope = Z.fused(W, b, numbers_or_rows(self._given(span)), self.design.weight[span], gradient)
+        targets, weight = numbers_or_rows(self._given(span)), self.design.weight[span]
+        passed, slope = Z.fused(used.weights, used.picked, b, targets, weight, gradient)
         return Fit(passed.loss, -passed.probability, passed.curvature, None), slope
 
     def _blocks_of(self, used: _Used, whole: bool = False) -> Iterator[tuple[slice, Block]]:
-        """(row range, block of Z), of the features in use alone unless ``whole``; where there are none, nothing is
-        read."""
+        """(row range, block of what has the features in use); where there are none, nothing is read unless
+        ``whole``."""
         if whole or used.any:
-            yield from self._blocks(None if whole else used.picked)
+            yield from self._blocks(used.design)
             return
         n, empty = self.design.shape[0], Block(used.weights.new_empty(0))
         for start in range(0, n, self._rows):
@@ -161,9 +165,7 @@ class Blockwise(RowArrays):
     def _logits(self, used: _Used, Z: Block, span: slice) -> Tensor:
         """(m, width) offset + Z·W for a block with all features or with those in use."""
         if used.any:
-            if used.picked is not None and Z.raw.shape[1] > len(used.weights):
-                Z = Z.columns(used.picked)
-            logits = Z.times(used.weights)
+            logits = (Z if used.picked is None else Z.columns(used.picked)).times(used.weights)
         else:
             logits = used.weights.new_zeros(span.stop - span.start, self.width)
         return logits if self.offset is None else logits.add_(self.pad(self.offset[span]))
@@ -175,8 +177,8 @@ class Blockwise(RowArrays):
     def _rows(self) -> int:
         return min(room.BLOCK_ROWS, max(64, room.BLOCK_BYTES // (self.width * self.design.dtype.itemsize)))
 
-    def _blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
-        for span, Z in self.design.blocks(columns):
+    def _blocks(self, design: Design | None = None) -> Iterator[tuple[slice, Block]]:
+        for span, Z in (design or self.design).blocks():
             for start in range(0, len(Z), self._rows):
                 part = Z.rows(slice(start, start + self._rows))
                 yield slice(span.start + start, span.start + start + len(part)), part

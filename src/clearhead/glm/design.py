@@ -15,7 +15,7 @@ from clearhead.glm.block import Block
 
 __all__ = ["Design"]
 
-PICKING = 16  # features multiplied for ten outputs in the time that one is picked out
+PICKING = 2  # features multiplied for ten outputs in the time that one is picked out
 
 
 class Design(ABC):
@@ -84,18 +84,17 @@ class Design(ABC):
     def narrowed(self, features: Tensor) -> Design:
         """The same rows with these features alone, in the fastest form that fits the memory allowed."""
 
-    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
-        """(row range, block of Z, or of these columns of it) in order: one pass."""
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
+        """(row range, block of Z) in order: one pass."""
         self.reads += 1
         for start in range(0, self.shape[0], BLOCK_ROWS):
             span = slice(start, min(start + BLOCK_ROWS, self.shape[0]))
-            Z = self.rows(torch.arange(span.start, span.stop, device=self.device))
-            yield span, Block(Z if columns is None else Z[:, columns])
+            yield span, Block(self.rows(torch.arange(span.start, span.stop, device=self.device)))
 
-    def narrows(self, features: Tensor) -> bool:
-        """Whether `blocks` of these features alone cost less than whole ones: to pick them out takes as long as to
-        multiply many."""
-        return PICKING * len(features) < self.shape[1]
+    def holding(self, features: Tensor) -> tuple[Design, Tensor | None]:
+        """The form whose `blocks` cost least and have these features, and their numbers in it; None for all of it,
+        where to pick them out takes longer than to multiply what has no weight."""
+        return self, features if PICKING * len(features) < self.shape[1] else None
 
     def remember(self, T: Tensor, answer: Tensor) -> None:
         """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""

@@ -59,12 +59,12 @@ class DenseDesign(Design):
         sums = transposed_product(self.Z, self._weighted(T), outputs)
         return distributed.all_reduce(sums) / self.total
 
-    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
         self.reads += 1
         rows = max(BLOCK_ROWS, BLOCK_BYTES // (self.shape[1] * self.Z.element_size()))
         for start in range(0, len(self.Z), rows):
             Z = self.Z[start : start + rows]
-            yield slice(start, start + len(Z)), Block(Z if columns is None else Z[:, columns])
+            yield slice(start, start + len(Z)), Block(Z)
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:
         self.reads += 1

@@ -65,9 +65,9 @@ class StoredDesign(Design):
     def device(self) -> torch.device:
         return self.raw.device
 
-    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
         self.reads += 1
-        return self._parts(TALL, columns)
+        return self._parts(TALL)
 
     def times(self, W: Tensor) -> Tensor:
         self.reads += 1
@@ -118,8 +118,7 @@ class StoredDesign(Design):
         """Rows that are written out at once."""
         return max(256, WRITTEN // (4 * self.shape[1]))
 
-    def _parts(self, rows: int, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
+    def _parts(self, rows: int) -> Iterator[tuple[slice, Block]]:
         for start in range(0, self.shape[0], rows):
             span = slice(start, min(start + rows, self.shape[0]))
-            block = Block(self.raw[span], self.mean, self.inverse)
-            yield span, block if columns is None else block.columns(columns)
+            yield span, Block(self.raw[span], self.mean, self.inverse)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from clearhead.core import distributed
 from clearhead.core.rows import Rows, TensorRows, touched
 from clearhead.core.scaling import Standardizer
-from clearhead.glm.block import Block, some_columns
+from clearhead.glm.block import Block
 from clearhead.glm.design import Design
 from clearhead.glm.designs.copies import blocks_ahead
 from clearhead.glm.designs.dense import DenseDesign
@@ -40,6 +41,8 @@ class StreamedDesign(Design):
         self.source, self.scaler, self.spare = source, scaler, spare
         self.kept: tuple[Tensor, Design] | None = None
         self._last: tuple[Tensor, Tensor] | None = None
+        self._buffer: Tensor | None = None
+        self._user: Callable[[], Design | None] = lambda: None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,15 +60,15 @@ class StreamedDesign(Design):
     def work(self) -> float:
         return 2 * super().work  # what is read is converted and standardised
 
-    def blocks(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
-        """Blocks, read ahead; of ``columns`` from memory, where all of them are kept there."""
-        if columns is not None and self.kept is not None and self._keeps(columns):
-            return self.kept[1].blocks(torch.searchsorted(self.kept[0], columns))
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
         self.reads += 1
-        return self._read(columns)
+        return self._read()
 
-    def narrows(self, features: Tensor) -> bool:
-        return self._keeps(features) or super().narrows(features)
+    def holding(self, features: Tensor) -> tuple[Design, Tensor | None]:
+        if self.kept is None or not self._keeps(features):
+            return super().holding(features)
+        known, design = self.kept
+        return design, torch.searchsorted(known, features)
 
     def _keeps(self, features: Tensor) -> bool:
         """Whether all of them are in memory."""
@@ -137,33 +140,39 @@ class StreamedDesign(Design):
                 _Columns(self.source, features.cpu()), scaler, self.weight, self.total, self.device, 0
             )
         if distributed.smallest(self.spare - size * self.dtype.itemsize) >= 0:
+            self._buffer = None
             kept = torch.empty(self.shape[0], len(features), dtype=self.dtype, device=self.device)
-            for span, block in self.blocks(features):
+            self.reads += 1
+            for span, block in self._read(features):
                 kept[span] = block.dense()
             design = DenseDesign(kept, self.weight, self.total)
         else:
             self.reads += 1
-            stored = torch.empty(self.shape[0], len(features), dtype=self.source.dtype, device=self.device)
+            stored = self._room(len(features))
             for span, block in self._read(features):
                 stored[span] = block.raw
             design = StreamedDesign(TensorRows(stored), scaler, self.weight, self.total, self.device, 0)
+            self._user = weakref.ref(design)
         self.kept = (features, design)
         return design
 
-    def _read(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
-        mean, inverse = (t.to(self.device, self.dtype) for t in (self.scaler.mean, self.scaler.inverse_scale))
-        listed = None if columns is None else columns.cpu()
-        if columns is not None:
-            mean, inverse = mean[columns], inverse[columns]
-        ready = self._ready(listed)
-        here = isinstance(self.source, TensorRows) and self.source.values.device == self.device
-        for span, raw in ready if here else blocks_ahead(ready, self.device):
-            yield span, Block(raw, mean, inverse)
+    def _room(self, count: int) -> Tensor:
+        """(n, count) in the stored type: the memory of the features kept before, where nobody has them any more. New
+        pages take as long to come as their numbers do."""
+        if self._buffer is None or self._user() is not None:
+            size = min(self.spare // self.source.dtype.itemsize, self.shape[0] * self.shape[1])
+            self._buffer = None  # before the next is asked for
+            self._buffer = torch.empty(size, dtype=self.source.dtype, device=self.device)
+        return self._buffer[: self.shape[0] * count].view(self.shape[0], count)
 
-    def _ready(self, columns: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
-        """What the reading thread does: bring a block into memory."""
-        for span, raw in touched(self.source):
-            yield span, raw if columns is None else some_columns(raw, columns)
+    def _read(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
+        """Columns are picked out here, not by the thread that reads: both have their work."""
+        mean, inverse = (t.to(self.device, self.dtype) for t in (self.scaler.mean, self.scaler.inverse_scale))
+        here = isinstance(self.source, TensorRows) and self.source.values.device == self.device
+        ready = touched(self.source)
+        for span, raw in ready if here else blocks_ahead(ready, self.device):
+            block = Block(raw, mean, inverse)
+            yield span, block if columns is None else block.columns(columns)
 
     def _repeated(self, T: Tensor) -> bool:
         """Whether the last residual was this one up to rounding, on every rank."""

@@ -18,6 +18,7 @@ from clearhead.glm.kernels.threads import over_rows
 __all__ = ["fused_pass"]
 
 ROWS = 256  # whose logits and residuals are made at once
+INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 SUMMED = 2048  # rows whose gradient is summed in storage precision before float64 takes over
 
 
@@ -29,15 +30,21 @@ def _driver(bits: int, width: int, kind: int, labelled: int) -> Callable[..., No
     target = 8 if labelled else width * size
 
     def rows(
-        x: int, stride: int, mean: int, w: int, k: int, p: int, b: int, y: int, weights: int, weight: Any,
-        logits: Any, theta: Any, terms: Any, part: Any, total: Any, some: Any, gradient: Any, n: int,
+        raw: Any, used: Any, few: Any, stride: int, mean: int, few_mean: int, w: int, u: int, k: int, b: int, y: int,
+        weights: int, weight: Any, logits: Any, theta: Any, terms: Any, part: Any, total: Any, some: Any, gradient: Any,
     ) -> None:  # fmt: skip
-        wanted = len(gradient) > 0
+        wanted, (n, p) = len(gradient) > 0, raw.shape
         for start in range(0, n, ROWS):
             m = min(ROWS, n - start)
-            at = x + start * stride * stored
+            at = raw.ctypes.data + start * stride * stored
             logits[:] = 0
-            times(at, stride, mean, w, k, p, logits.ctypes.data, width, m)
+            if len(used):
+                for i in range(m):
+                    for j in range(u):
+                        few[i, j] = raw[start + i, used[j]]
+                times(few.ctypes.data, u, few_mean, w, k, u, logits.ctypes.data, width, m)
+            else:
+                times(at, stride, mean, w, k, u, logits.ctypes.data, width, m)
             softmax(
                 logits.ctypes.data, b, y + start * target, weights + start * size, theta.ctypes.data,
                 weight[start : start + m], terms, part, total, m,
@@ -58,31 +65,44 @@ def _driver(bits: int, width: int, kind: int, labelled: int) -> Callable[..., No
 
 
 def fused_pass(
-    Z: Tensor, mean: Tensor | None, W: Tensor, b: Tensor, Y: Tensor, w: Tensor, width: int, gradient: bool
+    Z: Tensor,
+    mean: Tensor | None,
+    used: Tensor | None,
+    W: Tensor,
+    b: Tensor,
+    Y: Tensor,
+    w: Tensor,
+    width: int,
+    gradient: bool,
 ) -> tuple[SoftmaxPass, Tensor | None]:
-    """The softmax pass at logits (Z − mean)·W + b for Z (n, p) as in `products.times`, W (p, k) and b (k,), and, if
-    asked for, the ``gradient`` (p, k) float64 = (Z − mean)ᵀ·diag(w)·(y − q).
+    """The softmax pass at logits (Z − mean)·W + b for Z (n, p) as in `products.times` and b (k,), and, if asked for,
+    the ``gradient`` (p, k) float64 = (Z − mean)ᵀ·diag(w)·(y − q).
 
-    ``Y`` are targets (n, width) padded with zeros, or class numbers (n,), int64; ``w`` (n,) weights.
+    ``W`` (u, k) are the weights of the features ``used`` (u,), or of all. ``Y`` are targets (n, width) padded with
+    zeros, or class numbers (n,), int64; ``w`` (n,) weights.
     """
-    (n, p), k, stride, dtype = Z.shape, W.shape[1], Z.stride(0), w.dtype
+    (n, p), k, dtype = Z.shape, W.shape[1], w.dtype
     kind, size = stored_kind(Z, mean, dtype), w.element_size()
-    kernel, stored = _driver(8 * size, width, kind, int(Y.ndim == 1)), Z.element_size()
+    kernel = _driver(8 * size, width, kind, int(Y.ndim == 1))
     columns, bias, weight = W.to(dtype).T.contiguous(), padded_bias(b, width, dtype), w.numpy()
     line = 8 if Y.ndim == 1 else width * size
-    places = Z.data_ptr(), Y.data_ptr(), w.data_ptr()
-    centre = 0 if mean is None else mean.data_ptr()
+    # Numbers that are only moved are integers of their size: numpy has no bfloat16.
+    raw = Z.detach().view(INTEGERS[Z.element_size()]).numpy()
+    index = np.empty(0, np.int64) if used is None else used.numpy()
+    few_mean = None if mean is None or used is None else mean[used].contiguous()
+    centre, few_centre = (0 if t is None else t.data_ptr() for t in (mean, few_mean))
+    places = Y.data_ptr(), w.data_ptr()
     results: dict[int, Any] = {}
 
     def work(part: int, start: int, stop: int) -> None:
-        x, y, ww = (at + start * step for at, step in zip(places, (stride * stored, line, size), strict=True))
+        y, ww = (at + start * step for at, step in zip(places, (line, size), strict=True))
         logits, theta = np.empty((2, ROWS, width), weight.dtype)
         terms, sums = np.empty((CHUNK, 2), weight.dtype), np.empty((1 + width, width), weight.dtype)
-        total = np.zeros((2 + width, width))
+        total, few = np.zeros((2 + width, width)), np.empty((ROWS, len(index)), raw.dtype)
         some, found = np.zeros((k, p), weight.dtype), np.zeros((k if gradient else 0, p))
         kernel(
-            x, stride, centre, columns.data_ptr(), k, p, bias.data_ptr(), y, ww, weight[start:stop], logits, theta,
-            terms, sums, total, some, found, stop - start,
+            raw[start:stop], index, few, Z.stride(0), centre, few_centre, columns.data_ptr(), len(W), k,
+            bias.data_ptr(), y, ww, weight[start:stop], logits, theta, terms, sums, total, some, found,
         )  # fmt: skip
         results[part] = total, found
 
