@@ -74,15 +74,26 @@ class Blockwise(RowArrays):
 
     _fit: Fit | None = None
     _slope: tuple[_Residual, Tensor] | None = None
+    _last: Tensor | None = None  # the weights of the last pass without gradient, and how many there were of them
+    _tried: int = 0
 
     def logits(self, W: Tensor) -> Deferred:
         return Deferred(W.to(self.design.device, self.design.dtype))
 
     def fit(self, logits: Deferred, b: Tensor) -> Fit:
         if self._fit is None or not distributed.all_agree(self._fit.theta.same(logits.W, b)):
-            sums, _ = self._walk(logits.W, b, gradient=False)
-            self._fit = Fit.unpacked(sums, _Residual(logits.W, b.clone()), self.targets.shape[1])
+            theta, self._tried = self.residual(logits, b), self._tried + 1 if self._last is logits.W else 1
+            self._last = logits.W
+            # The third intercept for the same weights is seldom not the last, whose gradient is asked for next.
+            ends = self._tried > 2
+            sums, slope = self._walk(logits.W, b, gradient=ends)
+            if ends:
+                self.remember(theta, distributed.all_reduce(slope) / self.design.total)
+            self._fit = Fit.unpacked(sums, theta, self.targets.shape[1])
         return self._fit
+
+    def residual(self, logits: Deferred, b: Tensor) -> _Residual:
+        return _Residual(logits.W, b.clone())
 
     def against(self, theta: _Residual) -> Tensor:
         if self._slope is None or not distributed.all_agree(self._slope[0].same(theta.W, theta.b)):
@@ -126,7 +137,7 @@ class Blockwise(RowArrays):
         k, used = self.targets.shape[1], _Used.of(W, self.design, whole=gradient)
         packed, sums, fit = self.weight.new_zeros(()), self._sums(k if gradient else 0), None
         fused = isinstance(self.loss, Multinomial) and self.offset is None and (gradient or used.any)
-        for span, Z in self._blocks_of(used, whole=gradient):
+        for span, Z in self._blocks_of(used, whole=gradient, at_once=fused):
             if fused and Z.fuses(k):
                 fit, slope = self._fused(Z, used, b, span, gradient)
             else:
@@ -152,11 +163,15 @@ class Blockwise(RowArrays):
         passed, slope = Z.fused(used.weights, used.picked, b, targets, weight, gradient)
         return Fit(passed.loss, -passed.probability, passed.curvature, None), slope
 
-    def _blocks_of(self, used: _Used, whole: bool = False) -> Iterator[tuple[slice, Block]]:
-        """(row range, block of what has the features in use); where there are none, nothing is read unless
-        ``whole``."""
+    def _blocks_of(self, used: _Used, whole: bool = False, at_once: bool = False) -> Iterator[tuple[slice, Block]]:
+        """(row range, block of what has the features in use), all rows ``at_once`` where that may be; where there are
+        none, nothing is read unless ``whole``."""
         if whole or used.any:
-            yield from self._blocks(used.design)
+            every = used.design.all_rows() if at_once else None
+            if every is not None and every.fuses(self.targets.shape[1]):
+                yield slice(0, len(every)), every
+            else:
+                yield from self._blocks(used.design)
             return
         n, empty = self.design.shape[0], Block(used.weights.new_empty(0))
         for start in range(0, n, self._rows):

@@ -91,10 +91,18 @@ class Design(ABC):
             span = slice(start, min(start + BLOCK_ROWS, self.shape[0]))
             yield span, Block(self.rows(torch.arange(span.start, span.stop, device=self.device)))
 
+    def all_rows(self) -> Block | None:
+        """One block of all rows, where they are in memory; for what writes nothing out. It counts as a pass."""
+        return None
+
     def holding(self, features: Tensor) -> tuple[Design, Tensor | None]:
         """The form whose `blocks` cost least and have these features, and their numbers in it; None for all of it,
         where to pick them out takes longer than to multiply what has no weight."""
         return self, features if PICKING * len(features) < self.shape[1] else None
+
+    def thinned(self) -> Design:
+        """Some of the rows, as many as a Gram matrix needs that is only a model of the loss's curvature."""
+        return self
 
     def remember(self, T: Tensor, answer: Tensor) -> None:
         """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""

@@ -58,8 +58,14 @@ class InterceptSolver:
                 break
             self._remember(trial - b, fit.theta_mean - following.theta_mean)
             b, fit = trial, following
-        self._last = (logits, b, fit) if keep else None
+        self._last = None
+        if keep:
+            self.expect(logits, b, fit)
         return b, fit
+
+    def expect(self, logits: Logits, b: Tensor, fit: Fit) -> None:
+        """The next search begins at these logits and b, whose fit this is."""
+        self._last = (logits, b, fit)
 
     def _enough(self, slack: float) -> Tensor:
         """(k,) mean residuals that are rounding, or cost no more than allowed where a step is costly."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -165,6 +165,12 @@ class Problem:
         residual of ``slack`` of the mean target is good enough. With ``keep`` the same logits will be asked for next.
         """
         return self._intercepts.solve(logits, start, limit, slack, keep)
+
+    def expect(self, logits: Logits, b: Tensor, fit: Fit) -> None:
+        """Learn the ``fit`` at logits + b from a problem of some of the features, for the search that begins there."""
+        theta = self.arrays.residual(logits, b)
+        if theta is not None:
+            self._intercepts.expect(logits, b, replace(fit, theta=theta))
 
     @cached_property
     def null(self) -> tuple[Tensor, float, Tensor]:

@@ -69,6 +69,10 @@ class RowArrays(ABC):
     def fit(self, logits: Logits, b: Tensor) -> Fit:
         """Sums at logits + b, and the residual θ in this form."""
 
+    def residual(self, logits: Logits, b: Tensor) -> Any:
+        """The residual at logits + b where its form takes no pass over the rows, else None."""
+        return None
+
     @abstractmethod
     def against(self, theta: Any) -> Tensor:
         """(p, k) Zᵀ·diag(w)·θ / total over all ranks, for a residual of `fit`."""

@@ -20,7 +20,6 @@ __all__ = ["Screened"]
 
 SHARE = 0.5  # of the tolerance: what the kept features are solved to
 LOWEST, HIGHEST = 0.6, 0.9  # shares of the threshold between which the strong rule's level is kept
-FEWEST = 64  # features kept from the start
 
 
 class Screened(Solver):
@@ -66,11 +65,20 @@ class Screened(Solver):
         assert self.part is not None
         assert self.inner is not None
         limits = Limits(self.limits.tol * self.share, self.limits.max_iter, self.limits.deadline)
-        start = (point.coef[self.kept], point.intercept)
-        solution = solve(self.part, self.inner.penalty, self.lambda_, self.inner, limits, start)
-        coef = torch.zeros_like(point.coef)
-        coef[self.kept] = solution.coef
-        return coef, self.problem.logits(coef), solution.intercept
+        self.inner.reached = self._kept_of(point, self.part)
+        start = (self.inner.reached.coef, point.intercept)
+        solve(self.part, self.inner.penalty, self.lambda_, self.inner, limits, start)
+        found, coef = self.inner.reached, torch.zeros_like(point.coef)
+        coef[self.kept] = found.coef
+        logits = self.problem.logits(coef)
+        self.problem.expect(logits, found.intercept, found.fit)
+        return coef, logits, found.intercept
+
+    def _kept_of(self, point: Point, part: Problem) -> Point:
+        """The point as one of the kept features' problem, for which nothing is read: no other feature is in use."""
+        coef = point.coef[self.kept]
+        logits = point.logits if part.arrays.held else part.logits(coef)
+        return replace(point, coef=coef, logits=logits, slope=point.slope[self.kept])
 
     def _wanted(self, point: Point) -> Tensor:
         """(p,) the features in use, those that the strong rule lets in at first, and violators afterwards."""
@@ -91,15 +99,15 @@ class Screened(Solver):
         Where those in use do not fit, they and the wanted ones stay where they are, and each pass reads them there.
         """
         room = self.problem.design.capacity()
-        count = min(len(wanted), room, max(2 * int(wanted.sum()), FEWEST))
-        count = int(wanted.sum()) if int(used.sum()) >= room else count
+        count = int(wanted.sum()) if int(used.sum()) >= room else min(len(wanted), room)
         factors = self.penalty.weights(len(slope), slope)
         size = self.penalty.size(slope) / factors.clamp(min=1e-12)
         score = torch.where(torch.isfinite(factors), size, torch.zeros_like(size)).amax(1)
         above = 2 * (1 + score.max())
         chosen = (score + (wanted.double() + used.double()) * above).argsort(descending=True, stable=True)[:count]
         self.part = self.inner = None  # their memory is needed
-        self.kept = chosen[(score > 0)[chosen] | used[chosen]].sort().values
+        # In this order those in use lie side by side in a row, and to pick them out is to read little of it.
+        self.kept = chosen[(score > 0)[chosen] | used[chosen]]
         self.part = self.problem.narrowed(self.kept)
         penalty = self.penalty
         if penalty.factors is not None:

@@ -21,6 +21,8 @@ from clearhead.glm.products import compute_dtype, padded_width
 
 __all__ = ["StreamedDesign"]
 
+ENOUGH = 1 << 19  # rows of a rank that tell products of features to a thousandth or two
+
 
 class StreamedDesign(Design):
     """Blocks of rows are read by a thread while the block before is standardised and multiplied at once.
@@ -64,11 +66,19 @@ class StreamedDesign(Design):
         self.reads += 1
         return self._read()
 
+    def all_rows(self) -> Block | None:
+        if not isinstance(self.source, TensorRows) or self.source.values.device != self.device:
+            return None
+        self.reads += 1
+        return Block(self.source.values.detach(), *self._units())
+
     def holding(self, features: Tensor) -> tuple[Design, Tensor | None]:
         if self.kept is None or not self._keeps(features):
             return super().holding(features)
         known, design = self.kept
-        return design, torch.searchsorted(known, features)
+        place = torch.empty(self.shape[1], dtype=torch.int64, device=known.device)
+        place[known] = torch.arange(len(known), device=known.device)
+        return design, place[features]
 
     def _keeps(self, features: Tensor) -> bool:
         """Whether all of them are in memory."""
@@ -123,6 +133,16 @@ class StreamedDesign(Design):
     def reweighted(self, weight: Tensor) -> StreamedDesign:
         return StreamedDesign(self.source, self.scaler, weight, self.total, self.device, self.spare)
 
+    def thinned(self) -> Design:
+        """Every m-th row of many that are in memory; rows that are not would all be read for it."""
+        every = int(self.total / distributed.world_size() / ENOUGH)
+        if every < 2 or not isinstance(self.source, TensorRows):
+            return self
+        weight = self.weight[::every]
+        total = float(distributed.all_reduce(weight.double().sum()))
+        rows = TensorRows(self.source.values[::every])
+        return StreamedDesign(rows, self.scaler, weight, total, self.device, 0)
+
     def capacity(self) -> int:
         """How many features can be kept in memory in the type they are stored in; the same on every rank."""
         here = self.spare / max(self.shape[0] * self.source.dtype.itemsize, 1)
@@ -167,12 +187,17 @@ class StreamedDesign(Design):
 
     def _read(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         """Columns are picked out here, not by the thread that reads: both have their work."""
-        mean, inverse = (t.to(self.device, self.dtype) for t in (self.scaler.mean, self.scaler.inverse_scale))
+        mean, inverse = self._units()
         here = isinstance(self.source, TensorRows) and self.source.values.device == self.device
         ready = touched(self.source)
         for span, raw in ready if here else blocks_ahead(ready, self.device):
             block = Block(raw, mean, inverse)
             yield span, block if columns is None else block.columns(columns)
+
+    def _units(self) -> tuple[Tensor, Tensor]:
+        """(p,) mean and inverse deviation in the arithmetic's type."""
+        scaler = self.scaler
+        return scaler.mean.to(self.device, self.dtype), scaler.inverse_scale.to(self.device, self.dtype)
 
     def _repeated(self, T: Tensor) -> bool:
         """Whether the last residual was this one up to rounding, on every rank."""

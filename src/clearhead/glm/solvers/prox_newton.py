@@ -42,15 +42,15 @@ class ProxNewton(Solver):
         self.lambda_ = 0.0
         self.steps = 0
         self.memory = SecantMemory(MEMORY)
-        self.store = GramStore.of(problem.design, whole)
-        self.features = self.store.known
-        self.gram = self.store.stored
         self.last: Point | None = None
         # The Gram matrix lacks the intercept's share where features are not centred.
         centred = not problem.intercept or bool((problem.scaler.mean != 0).any())
         apart = not accelerated(problem.device) and not penalty.grouped
         self.exact = problem.loss.quadratic and centred and apart
         self.takes_guess = not self.exact
+        self.store = GramStore.of(problem.design if self.exact else problem.design.thinned(), whole)
+        self.features = self.store.known
+        self.gram = self.store.stored
         self._bends = problem.loss.single_curvature and problem.n_outputs == 1 and problem.arrays.held
         self._bends = self._bends and problem.design.work <= BENT
         self._curvature: Tensor | None = None  # (n,) under which the Gram matrix is, of mean 1; None for ones
