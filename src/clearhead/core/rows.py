@@ -15,6 +15,7 @@ from clearhead.core.errors import DataError
 from clearhead.core.sparse import SparseRows, is_sparse
 
 __all__ = [
+    "BLOCK_BYTES",
     "BLOCK_ROWS",
     "CastRows",
     "Rows",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clearhead.core.artifacts import content_key, file_hash, lock, write_json, write_tensors
 from clearhead.core.errors import ArtifactError, DataError, SettingError
-from clearhead.core.rows import Rows, as_rows
+from clearhead.core.rows import BLOCK_BYTES, Rows, as_rows
 from clearhead.features.shards import DTYPES, dtype_name, read_header
 from clearhead.features.sidecar import Sidecar, as_labels
 from clearhead.features.table import SCHEMA, DenseHead
@@ -176,7 +176,9 @@ def _write_all(
     about: Mapping[str, Any],
 ) -> None:
     n, p = rows.shape
-    size = shard_rows or default_shard_rows(n, p, dtype.itemsize)
+    # Nothing is lost here if the run is killed: no shard need be smaller than a block that is read at once.
+    whole = -(-BLOCK_BYTES // max(p * dtype.itemsize, 1))
+    size = shard_rows or max(default_shard_rows(n, p, dtype.itemsize), whole)
     key, count = [], 0
     writer = TableWriter(folder, p, dtype, job="arrays")
     for _, block in rows.blocks(size):
