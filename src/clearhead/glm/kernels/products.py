@@ -30,6 +30,12 @@ def _widest(bits: int) -> int:
     return 5 if native_lanes(bits) * bits == 512 else 3
 
 
+def _tall(bits: int, kind: int) -> tuple[int, int]:
+    """Vectors and outputs of the widest tile of the transposed product. Half precision is widened anew for each tile:
+    where registers are few, fewer vectors for more outputs widen less."""
+    return (2, 5) if kind > 1 and _widest(bits) == 3 else (4, _widest(bits))
+
+
 @cache
 def _times_strip(bits: int, kind: int, rows: int, outputs: int) -> Callable[..., None]:
     """z (rows, outputs) += (x − mean) (rows, p)·w, a row of w for each output."""
@@ -80,7 +86,7 @@ def times_rows(bits: int, kind: int) -> Callable[..., None]:
 def outer_rows(bits: int, kind: int) -> Callable[..., None]:
     """g (k, ·) += Tᵀ·(X − mean): for addresses x of n rows ``stride`` apart, t of n rows ``line`` apart, and g whose k
     rows are ``step`` apart, over p columns. What lies ``ahead`` numbers beyond each x is brought near."""
-    size, stored, lanes, most = bits // 8, stored_size(bits, kind), native_lanes(bits), _widest(bits)
+    size, stored, lanes, (vectors, most) = bits // 8, stored_size(bits, kind), native_lanes(bits), _tall(bits, kind)
 
     def rows(
         x: int, stride: int, mean: int, t: int, line: int, k: int, p: int, g: int, step: int, n: int, ahead: int
@@ -88,19 +94,19 @@ def outer_rows(bits: int, kind: int) -> Callable[..., None]:
         j = 0
         while j < p:
             at, centre, c = x + j * stored, mean + j * size, 0
-            if j + 4 * lanes <= p:
+            if j + vectors * lanes <= p:
                 while c < k:
                     to, factors = g + (c * step + j) * size, t + c * size
                     if most == 5 and c + 5 <= k:
-                        outer_tile(bits, lanes, 4, 5, kind, at, stride, centre, factors, line, n, to, step, ahead)
+                        outer_tile(bits, lanes, vectors, 5, kind, at, stride, centre, factors, line, n, to, step, ahead)
                         c += 5
                     elif c + 3 <= k:
-                        outer_tile(bits, lanes, 4, 3, kind, at, stride, centre, factors, line, n, to, step, ahead)
+                        outer_tile(bits, lanes, vectors, 3, kind, at, stride, centre, factors, line, n, to, step, ahead)
                         c += 3
                     else:
-                        outer_tile(bits, lanes, 4, 1, kind, at, stride, centre, factors, line, n, to, step, ahead)
+                        outer_tile(bits, lanes, vectors, 1, kind, at, stride, centre, factors, line, n, to, step, ahead)
                         c += 1
-                j += 4 * lanes
+                j += vectors * lanes
             elif j + lanes <= p:
                 for c in range(k):
                     to, factors = g + (c * step + j) * size, t + c * size
