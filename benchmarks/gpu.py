@@ -4,8 +4,8 @@
     scripts/bench gpu --small --device cpu   # the same code at a size that any machine takes, under five minutes
 
 The features are those of a random ReLU layer on clustered inputs, a cluster or two a class, made on the device and
-stored there as float16 (or bfloat16). The plan is printed first, from speeds measured on the device; afterwards each
-kernel is timed at this size against its roofline. Prints JSON lines and writes runs/bench/gpu.json.
+stored there as float16 (or bfloat16, or float8 codes). The plan is printed first, from speeds measured on the device;
+afterwards each kernel is timed at this size against its roofline. Prints JSON lines and writes runs/bench/gpu.json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from torch import Tensor
 
 from clearhead.core.artifacts import write_json
 from clearhead.core.memory import parse_bytes
+from clearhead.core.quantized import QuantizedRows, quantize
+from clearhead.core.rows import as_rows
 from clearhead.glm import Multinomial, SolveOptions, fit_path
+from clearhead.glm.designs import StoredDesign
+from clearhead.glm.designs.stored import stored_size
 from clearhead.glm.problem import Problem
 from clearhead.runs.measuring import measure
 from clearhead.runs.plan import plan
@@ -61,7 +65,7 @@ def synchronized(device: str) -> float:
     return time.perf_counter()
 
 
-def path(X: Tensor, y: Tensor, a: argparse.Namespace) -> dict[str, Any]:
+def path(X: Tensor | QuantizedRows, y: Tensor, a: argparse.Namespace) -> dict[str, Any]:
     marks: list[float] = []
 
     def note(index: int, solution: Any) -> bool:
@@ -88,7 +92,9 @@ def path(X: Tensor, y: Tensor, a: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def kernels(X: Tensor, y: Tensor, a: argparse.Namespace, roofline: Roofline) -> Iterator[dict[str, Any]]:
+def kernels(
+    X: Tensor | QuantizedRows, y: Tensor, a: argparse.Namespace, roofline: Roofline
+) -> Iterator[dict[str, Any]]:
     """Seconds of each kernel of a step at this size, and what share of its roofline it reaches."""
     problem = Problem.build(X, y, Multinomial(), device=a.device)
     n, p, k = *problem.design.shape, problem.n_outputs
@@ -97,19 +103,26 @@ def kernels(X: Tensor, y: Tensor, a: argparse.Namespace, roofline: Roofline) -> 
     theta = problem.fit(logits, b).theta
     features = torch.arange(p, device=problem.device)
     size, wide = problem.dtype.itemsize, problem.width
-    works: dict[str, tuple[Callable[[], Any], float, float]] = {  # the call, bytes moved, operations
-        "Z·W": (lambda: problem.design.times(W), size * n * (p + wide), 2.0 * n * p * wide),
-        "Zᵀ·T": (lambda: problem.design.against(theta, k), size * n * (p + wide), 2.0 * n * p * wide),
-        "softmax": (lambda: problem.fit(logits, b), size * n * 3 * wide, 2.0 * n * k * k),
-        "Gram matrix": (lambda: problem.design.gram(features, features), size * n * p, 2.0 * n * p * p),
-    }
-    for name, (call, moved, operations) in works.items():
+    halves = isinstance(problem.design, StoredDesign)
+    stored, rate = (
+        (stored_size(as_rows(X)) or size, roofline.halves or roofline.gemm) if halves else (size, roofline.gemm)
+    )
+    moved, terms = n * (stored * p + size * wide), 2 if halves else 1
+    works: dict[str, tuple[Callable[[], Any], float, float]] = {  # the call, bytes moved, seconds of its operations
+        "Z·W": (lambda: problem.design.times(W), moved, 2.0 * terms * n * p * wide / rate),
+        "Zᵀ·T": (lambda: problem.design.against(theta, k), moved, 2.0 * terms * n * p * wide / rate),
+        "softmax": (lambda: problem.fit(logits, b), size * n * 2 * wide, 0.0),
+        "Gram matrix": (
+            lambda: problem.design.gram(features, features), stored * n * p, 2.0 * n * p * p / roofline.gemm,
+        ),
+    }  # fmt: skip
+    for name, (call, moved, computing) in works.items():
         seconds = []
         for _ in range(3):
             began = synchronized(a.device)
             call()
             seconds.append(synchronized(a.device) - began)
-        bound = max(moved / roofline.read, operations / roofline.gemm)
+        bound = max(moved / roofline.read, computing)
         yield {"what": name, "seconds": min(seconds), "roofline_seconds": bound, "share": bound / min(seconds)}
 
 
@@ -117,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--storage", choices=["float16", "bfloat16"], default="float16")
+    parser.add_argument("--storage", choices=["float16", "bfloat16", "float8"], default="float16")
     for name in FULL:
         parser.add_argument(f"--{name}", type=int, help="instead of the size's own")
     parser.add_argument("--limit", type=float, default=540.0, help="seconds after which the path stops")
@@ -147,8 +160,14 @@ def main() -> None:
             "text": expected.text(),
         }
     )
-    X, y = clustered(a.n, a.p, a.k, a.device, getattr(torch, a.storage))
-    fit_path(X[: 4 * a.k], torch.arange(4 * a.k) % a.k, n_lambdas=2, device=a.device)  # compiles, loads libraries
+    X, y = clustered(a.n, a.p, a.k, a.device, torch.float16 if a.storage == "float8" else getattr(torch, a.storage))
+    X = quantize(X) if a.storage == "float8" else X
+    fit_path(
+        clustered(4 * a.k, a.p, a.k, a.device, torch.float16)[0],
+        torch.arange(4 * a.k) % a.k,
+        n_lambdas=2,
+        device=a.device,
+    )  # compiles, loads libraries
     keep(path(X, y, a))
     for result in kernels(X, y, a, roofline):
         keep(result)
