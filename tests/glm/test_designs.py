@@ -11,7 +11,8 @@ from tests.glm.members import data
 
 from clearhead.core.rows import TensorRows, read_ahead
 from clearhead.core.scaling import Standardizer
-from clearhead.glm import Multinomial, SolveOptions, fit_path
+from clearhead.glm import Binomial, Multinomial, SolveOptions, fit_path
+from clearhead.glm.blockwise import Blockwise
 from clearhead.glm.designs import DenseDesign, StreamedDesign
 from clearhead.glm.problem import Problem
 from clearhead.glm.row_arrays import Whole
@@ -75,3 +76,52 @@ def test_an_error_of_the_reading_thread_is_raised_here() -> None:
 
     with pytest.raises(OSError, match="the disk is gone"):
         list(read_ahead(broken()))
+
+
+@pytest.fixture
+def many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Gram matrix that is a model comes from every seventh row of 8,000."""
+    monkeypatch.setattr("clearhead.glm.designs.streamed.ENOUGH", 1000)
+
+
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_a_sampled_gram_matrix_takes_no_more_steps(outputs: int, many_rows: None) -> None:
+    """Rows sorted by class, in memory as they are stored; with one output, too, whose matrix follows curvatures."""
+    X, scores = data(8000, 12, 4)
+    y = scores.argmax(1) if outputs > 1 else (scores[:, 0] > 0).long()
+    order = y.argsort(stable=True)
+    rows, y = X[order].half(), y[order]
+    loss = Binomial() if outputs == 1 else Multinomial()
+    whole = fit_path(rows, y, loss=loss, n_lambdas=10, lambda_min_ratio=0.01, tol=1e-5)
+    lambdas = [s.lambda_ for s in whole]
+    options = SolveOptions(memory=900_000 if outputs > 1 else 650_000)
+    stored = Problem.build(rows, y, loss, options=options).design
+    assert isinstance(stored, StreamedDesign)
+    thin, every = stored.thinned(), torch.arange(12)
+    assert thin.shape == (1143, 12)
+    assert float((thin.gram(every, every) - stored.gram(every, every)).abs().mean()) < 0.05
+    sampled = fit_path(rows, y, loss=loss, lambdas=lambdas, tol=1e-5, solver="prox_newton", options=options)
+    assert all(s.status.ok for s in sampled)
+    assert sum(s.n_iter for s in sampled) <= 2 * sum(s.n_iter for s in whole) + 10
+
+
+def test_rows_that_are_not_sampled_may_have_all_the_weight(many_rows: None) -> None:
+    rows, weight = TensorRows(data(8000, 5, 2)[0].half()), torch.ones(8000, dtype=torch.float64)
+    weight[::7] = 0
+    design = StreamedDesign(rows, Standardizer.fit(rows, weight), weight, float(weight.sum()), "cpu", 0)
+    assert design.thinned() is design
+
+
+@pytest.mark.parametrize("outputs", [5, 20])
+def test_a_pass_is_counted_once(outputs: int) -> None:
+    X, _ = data(400, 10, 3)
+    y = torch.arange(400) % outputs
+    problem = Problem.build(X.float(), y, Multinomial(), options=SolveOptions(memory=20_000))
+    W = torch.ones(10, outputs)
+    before = problem.design.reads
+    problem.slope(problem.fit(problem.logits(W), torch.zeros(outputs).double()).theta)
+    assert problem.design.reads - before == 2
+    part = DenseDesign(X.float(), torch.ones(400), 400.0)
+    arrays = Blockwise(part, Multinomial().labels(y, 400), torch.ones(400).double(), None, Multinomial())
+    arrays.against(arrays.fit(arrays.logits(W), torch.zeros(outputs).double()).theta)
+    assert part.reads == 2

@@ -113,3 +113,17 @@ def test_bad_codes_and_features_are_refused() -> None:
         QuantizedRows(torch.zeros(3, 2).half(), torch.ones(2))
     with pytest.raises(DataError, match="do not belong together"):
         QuantizedRows(torch.zeros(3, 2).to(torch.float8_e4m3fn), torch.ones(3))
+
+
+def test_numbers_that_codes_cannot_hold_are_refused_or_zero() -> None:
+    with pytest.raises(DataError, match="float32"):
+        quantize(torch.tensor([[1e300, 1.0]], dtype=torch.float64))
+    with pytest.raises(DataError, match="nothing to quantize"):
+        quantize(torch.zeros(0, 3))
+    assert torch.isfinite(quantize(torch.tensor([[1e-44, 1.0]])).take(torch.tensor([0]))).all()
+
+
+def test_features_far_from_zero_stay_dense(halves: None) -> None:
+    X, scores = data(300, 6, 3)
+    problem = Problem.build((X + 500).float().bfloat16(), scores.argmax(1), Multinomial())
+    assert isinstance(problem.design, DenseDesign)

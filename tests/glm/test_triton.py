@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.glm.members import data
 
-from clearhead.glm import fit_path
+from clearhead.glm import Multinomial
+from clearhead.glm.fit import evaluate
 from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
+from clearhead.glm.targets import Labels
 
 NAME = "clearhead.glm.kernels.triton_softmax"
 
@@ -28,7 +29,7 @@ def softmax_pass(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]
     sys.modules.pop(NAME)  # on a machine with a GPU the next import compiles it
 
 
-@pytest.mark.parametrize(("n", "k"), [(1, 3), (64, 17), (130, 100)])
+@pytest.mark.parametrize(("n", "k"), [(1, 3), (64, 17), (70, 100)])
 @pytest.mark.parametrize("labelled", [True, False])
 def test_it_sums_as_the_pass_on_a_cpu_does(n: int, k: int, labelled: bool, softmax_pass: Callable[..., Any]) -> None:
     Z, b, w = 4 * torch.randn(n, k), torch.randn(k).double(), torch.rand(n)
@@ -42,12 +43,17 @@ def test_it_sums_as_the_pass_on_a_cpu_does(n: int, k: int, labelled: bool, softm
     assert torch.allclose(theta, expected, atol=1e-6)
 
 
-def test_a_path_solved_by_it_is_certified(softmax_pass: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    X, _ = data(120, 8, 18)
-    y = torch.arange(120) % 18
+@pytest.mark.parametrize("k", [20, 70])
+def test_a_fit_by_it_is_the_one_of_a_cpu(
+    k: int, softmax_pass: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the whole curvature of few outputs, and its diagonal."""
+    y, weight, logits = Labels(torch.randint(k, (80,)), k), torch.rand(80), torch.randn(80, k)
+    given = (Multinomial(), logits, torch.randn(k).double(), y, weight, y.weighted(weight.double()))
+    expected = evaluate(*given)
     monkeypatch.setattr(importlib.import_module("clearhead.glm.fit"), "_softmax_pass", lambda logits, k: softmax_pass)
-    found = fit_path(X.float(), y, n_lambdas=3, lambda_min_ratio=0.3, tol=1e-4)
-    exact = fit_path(X.double(), y, lambdas=[s.lambda_ for s in found], tol=1e-9)
-    for a, b in zip(found, exact, strict=True):
-        assert a.status.ok
-        assert a.objective - b.objective <= 1.1e-4 * a.null_loss
+    found = evaluate(*given)
+    assert found.curvature.shape == ((k, k) if k <= 64 else (k,))
+    assert abs(found.loss - expected.loss) < 1e-5 * expected.loss
+    for name in ("theta_mean", "curvature", "theta"):
+        assert torch.allclose(getattr(found, name), getattr(expected, name), atol=1e-5)

@@ -65,7 +65,7 @@ def quantize(X: object, device: torch.device | str | None = None) -> QuantizedRo
 
     Raises
     ------
-    DataError : NaN or infinite features.
+    DataError : NaN or infinite features, some beyond float32, no rows.
 
     Examples
     --------
@@ -75,8 +75,14 @@ def quantize(X: object, device: torch.device | str | None = None) -> QuantizedRo
     """
     rows = as_rows(X)
     check_finite(rows)
+    if not rows.shape[0]:
+        raise DataError("there is nothing to quantize", got="0 rows", expected="at least one")
     largest = torch.stack([block.detach().float().abs().amax(0) for _, block in rows.blocks()]).amax(0)
-    scale = torch.where(largest > 0, largest / torch.finfo(CODES).max, torch.ones_like(largest))
+    if bool(torch.isinf(largest).any()):
+        column = int(torch.isinf(largest).nonzero()[0])
+        raise DataError("codes and their scale are float32", got=f"larger numbers in column {column}")
+    scale = largest / torch.finfo(CODES).max
+    scale = torch.where(scale > torch.finfo(scale.dtype).tiny, scale, torch.ones_like(scale))
     codes = torch.empty(rows.shape, dtype=CODES, device=device if device is not None else scale.device)
     for span, block in rows.blocks():
         codes[span] = (block.detach().float() / scale).to(CODES).to(codes.device)

@@ -115,7 +115,8 @@ class Block:
         return self.raw.half() if self.raw.dtype is CODES else self.raw
 
     def _padded(self, values: Tensor) -> Tensor:
-        return pad(values, (0, padded_width(values.shape[1], values.device) - values.shape[1]))
+        extra = padded_width(values.shape[1], values.device) - values.shape[1]
+        return pad(values, (0, extra)) if extra else values
 
     def _compiled(self, outputs: int) -> bool:
         assert self.mean is not None

@@ -85,7 +85,7 @@ class Blockwise(RowArrays):
             theta, self._tried = self.residual(logits, b), self._tried + 1 if self._last is logits.W else 1
             self._last = logits.W
             # The third intercept for the same weights is seldom not the last, whose gradient is asked for next.
-            ends = self._tried > 2
+            ends = self._tried == 3 and bool((logits.W != 0).any())
             sums, slope = self._walk(logits.W, b, gradient=ends)
             if ends:
                 self.remember(theta, distributed.all_reduce(slope) / self.design.total)
@@ -120,8 +120,12 @@ class Blockwise(RowArrays):
     def _class_sums(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """`moments` from class numbers (n,): the rows of each added up."""
         sums = self._sums(self.targets.shape[1]).T.contiguous()
+        rows = max(256, room.BLOCK_BYTES // (8 * self.design.shape[1]))
         for span, Z in self._blocks():
-            sums.index_add_(0, labels[span], Z.dense().double() * self.weight[span, None])
+            for start in range(span.start, span.stop, rows):
+                some = slice(start, min(start + rows, span.stop))
+                written = Z.rows(slice(some.start - span.start, some.stop - span.start)).dense()
+                sums.index_add_(0, labels[some], written.double() * self.weight[some, None])
         sums = distributed.all_reduce(sums) / self.design.total
         return sums.T.contiguous(), sums.sum(0)[:, None]
 
@@ -167,8 +171,10 @@ class Blockwise(RowArrays):
         """(row range, block of what has the features in use), all rows ``at_once`` where that may be; where there are
         none, nothing is read unless ``whole``."""
         if whole or used.any:
-            every = used.design.all_rows() if at_once else None
+            # Soft targets would be padded for all rows at once.
+            every = used.design.all_rows() if at_once and isinstance(self.targets, Labels) else None
             if every is not None and every.fuses(self.targets.shape[1]):
+                used.design.reads += 1
                 yield slice(0, len(every)), every
             else:
                 yield from self._blocks(used.design)

@@ -92,7 +92,7 @@ class Design(ABC):
             yield span, Block(self.rows(torch.arange(span.start, span.stop, device=self.device)))
 
     def all_rows(self) -> Block | None:
-        """One block of all rows, where they are in memory; for what writes nothing out. It counts as a pass."""
+        """One block of all rows, where they are in memory; for what writes nothing out. The caller counts the pass."""
         return None
 
     def holding(self, features: Tensor) -> tuple[Design, Tensor | None]:
@@ -108,8 +108,8 @@ class Design(ABC):
         """Learn that ``against(T)`` is ``answer``; a form whose passes are costly keeps it."""
         return
 
-    def capacity(self) -> int:
-        """How many features `narrowed` keeps in memory; the same on every rank."""
+    def capacity(self, outputs: int = 0) -> int:
+        """How many features `narrowed` keeps in memory beside a solve for so many outputs; the same on every rank."""
         return self.shape[1]
 
     def _weighted(self, T: Tensor) -> Tensor:

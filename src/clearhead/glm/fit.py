@@ -115,7 +115,7 @@ def _wide(
     softmax: Callable[..., WideSums],
     loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor,
 ) -> Fit:  # fmt: skip
-    theta, k = torch.empty_like(logits), len(target_sum)
+    theta, k = torch.empty_like(logits, memory_format=torch.contiguous_format), len(target_sum)
     sums = softmax(logits, b, numbers_or_rows(Y), weight, theta)
     full = k <= FULL_CURVATURE
     curvature = _summed_curvature(loss, theta, Y, weight) if full else sums.probability - sums.squares

@@ -51,7 +51,7 @@ class Screened(Solver):
 
     def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         wanted = self._wanted(point)
-        if int(wanted.sum()) > self.problem.design.capacity():
+        if int(wanted.sum()) > self.problem.design.capacity(self.problem.n_outputs):
             wanted = self._needed(point)
         if not bool(wanted.any()):
             return point.coef, point.logits, point.intercept
@@ -98,7 +98,7 @@ class Screened(Solver):
 
         Where those in use do not fit, they and the wanted ones stay where they are, and each pass reads them there.
         """
-        room = self.problem.design.capacity()
+        room = self.problem.design.capacity(self.problem.n_outputs)
         count = int(wanted.sum()) if int(used.sum()) >= room else min(len(wanted), room)
         factors = self.penalty.weights(len(slope), slope)
         size = self.penalty.size(slope) / factors.clamp(min=1e-12)

@@ -62,6 +62,4 @@ def _multiply(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _add_product(out: Tensor, left: Tensor, right: Tensor, size: float) -> Tensor:
-    if tensor_cores(left.device):
-        return torch.addmm(out, left, right, alpha=size, out_dtype=torch.float32)
-    return out.addmm_(left.float(), right.float(), alpha=size)
+    return out.add_(_multiply(left, right), alpha=size)

@@ -45,7 +45,9 @@ class Labels:
 
     def weighted(self, weight: Tensor) -> Tensor:
         """(k,) the sum of ``weight`` (n,) over the rows of each class."""
-        return torch.bincount(self.labels, weight, minlength=self.k)
+        if weight.device.type == "cpu":
+            return torch.bincount(self.labels, weight, minlength=self.k)
+        return weight.new_zeros(self.k).index_add_(0, self.labels, weight)
 
 
 def numbers_or_rows(Y: Tensor | Labels) -> Tensor:

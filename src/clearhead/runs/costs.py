@@ -85,6 +85,5 @@ class Costs:
         return self.job.rows * self.job.p * STORED[self.job.stored] / self.roofline.disk
 
     def _pass(self) -> float:
-        """A thread reads while the block before is standardised and multiplied; on a GPU, one after the other."""
-        widen, against = self.cells / self.roofline.widen, self.cells * self.against
-        return max(self._disk(), widen + against if self.roofline.gpu else max(widen, against))
+        """A thread reads while the block before is standardised and multiplied."""
+        return max(self._disk(), self.cells / self.roofline.widen, self.cells * self.against)

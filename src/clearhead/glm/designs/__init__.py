@@ -19,6 +19,8 @@ from clearhead.glm.split import tensor_cores
 
 __all__ = ["DenseDesign", "SparseDesign", "StoredDesign", "StreamedDesign", "build_design"]
 
+FARTHEST = 100.0  # deviations from zero to a mean whose share can be taken off products without losing their digits
+
 
 def build_design(
     rows: Rows, scaler: Standardizer, weight: Tensor, total: float, device: torch.device, left: int
@@ -28,7 +30,8 @@ def build_design(
     if isinstance(rows, SparseRows):
         return SparseDesign.build(rows, scaler, weight, total, device)
     n, p = rows.shape
-    size = stored_size(rows) if tensor_cores(device) else None
+    near = float((scaler.mean.abs() * scaler.inverse_scale).max()) <= FARTHEST
+    size = stored_size(rows) if tensor_cores(device) and near else None
     if size is not None and distributed.smallest(left - n * p * size) >= 0:
         return StoredDesign.build(rows, scaler, weight, total, device)
     if distributed.smallest(left - n * p * compute_dtype(rows.dtype).itemsize) >= 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -22,13 +23,22 @@ def blocks_ahead(blocks: Iterator[tuple[slice, Tensor]], device: torch.device) -
     return read_ahead(blocks, AHEAD)
 
 
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all passes: memory is kept for each stream that asked for it."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call, no-any-return]
+
+
 def _copied(blocks: Iterator[tuple[slice, Tensor]], device: torch.device) -> Iterator[tuple[slice, Tensor]]:
-    copying, using = torch.cuda.Stream(device), torch.cuda.current_stream(device)  # type: ignore[no-untyped-call]
+    copying, using = _stream(device), torch.cuda.current_stream(device)
 
     def sent() -> Iterator[tuple[slice, Tensor, torch.cuda.Event]]:
         for span, raw in blocks:
+            if raw.device.type == "cuda":  # made here, on this thread's stream
+                yield span, raw, torch.cuda.current_stream(device).record_event()
+                continue
             with torch.cuda.stream(copying):
-                copy = raw.pin_memory().to(device, non_blocking=True) if raw.device.type == "cpu" else raw
+                copy = raw.contiguous().pin_memory().to(device, non_blocking=True)
             yield span, copy, copying.record_event()
 
     for span, copy, done in read_ahead(sent(), AHEAD):

@@ -22,6 +22,8 @@ from clearhead.glm.products import compute_dtype, padded_width
 __all__ = ["StreamedDesign"]
 
 ENOUGH = 1 << 19  # rows of a rank that tell products of features to a thousandth or two
+STRIDES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)  # primes: rows often come in rounds of their classes
+INNER = 8  # float64 numbers that a solve on the kept features has for each of them and each output
 
 
 class StreamedDesign(Design):
@@ -69,7 +71,6 @@ class StreamedDesign(Design):
     def all_rows(self) -> Block | None:
         if not isinstance(self.source, TensorRows) or self.source.values.device != self.device:
             return None
-        self.reads += 1
         return Block(self.source.values.detach(), *self._units())
 
     def holding(self, features: Tensor) -> tuple[Design, Tensor | None]:
@@ -135,17 +136,21 @@ class StreamedDesign(Design):
 
     def thinned(self) -> Design:
         """Every m-th row of many that are in memory; rows that are not would all be read for it."""
-        every = int(self.total / distributed.world_size() / ENOUGH)
-        if every < 2 or not isinstance(self.source, TensorRows):
+        most = self.total / distributed.world_size() / ENOUGH
+        every = max((m for m in STRIDES if m <= most), default=1)
+        if every == 1 or not isinstance(self.source, TensorRows):
             return self
         weight = self.weight[::every]
         total = float(distributed.all_reduce(weight.double().sum()))
+        if total < self.total / every / 2:  # the rows that count are others
+            return self
         rows = TensorRows(self.source.values[::every])
         return StreamedDesign(rows, self.scaler, weight, total, self.device, 0)
 
-    def capacity(self) -> int:
-        """How many features can be kept in memory in the type they are stored in; the same on every rank."""
-        here = self.spare / max(self.shape[0] * self.source.dtype.itemsize, 1)
+    def capacity(self, outputs: int = 0) -> int:
+        """How many features can be kept in memory in the type they are stored in, with what a solve for so many outputs
+        has for each; the same on every rank."""
+        here = self.spare / max(self.shape[0] * self.source.dtype.itemsize + 8 * INNER * outputs, 1)
         return int(distributed.smallest(min(here, self.shape[1])))
 
     def narrowed(self, features: Tensor) -> Design:

@@ -52,7 +52,7 @@ class ProxNewton(Solver):
         self.features = self.store.known
         self.gram = self.store.stored
         self._bends = problem.loss.single_curvature and problem.n_outputs == 1 and problem.arrays.held
-        self._bends = self._bends and problem.design.work <= BENT
+        self._bends = self._bends and problem.design.work <= BENT and self.store.design is problem.design
         self._curvature: Tensor | None = None  # (n,) under which the Gram matrix is, of mean 1; None for ones
         self._norm: float | None = None
 
