@@ -12,6 +12,7 @@ from torch import Tensor
 from clearhead.core import distributed
 from clearhead.core.rows import BLOCK_ROWS
 from clearhead.glm.block import Block
+from clearhead.glm.kernels.threads import all_threads
 
 __all__ = ["Design"]
 
@@ -111,6 +112,16 @@ class Design(ABC):
     def capacity(self, outputs: int = 0) -> int:
         """How many features `narrowed` keeps in memory beside a solve for so many outputs; the same on every rank."""
         return self.shape[1]
+
+    def _gram_of(self, blocks: Iterator[tuple[slice, Block]], left: Tensor, right: Tensor) -> Tensor:
+        """`gram` from blocks of all rows, each written out."""
+        sums = torch.zeros(len(left), len(right), dtype=torch.float64, device=self.device)
+        for span, block in blocks:
+            A = block.columns(left).dense()
+            B = A if right is left else block.columns(right).dense()
+            with all_threads():
+                sums += (A if self.uniform else A * self.weight[span, None]).T @ B
+        return (distributed.all_reduce(sums) / self.total).to(self.dtype)
 
     def _weighted(self, T: Tensor) -> Tensor:
         return T if self.uniform else T * self.weight[:, None].to(T)

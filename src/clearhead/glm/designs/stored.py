@@ -14,7 +14,6 @@ from clearhead.core.rows import Rows, TensorRows
 from clearhead.core.scaling import Standardizer
 from clearhead.glm.block import Block, some_columns, some_rows
 from clearhead.glm.design import Design
-from clearhead.glm.kernels.threads import all_threads
 from clearhead.glm.split import HALVES
 
 __all__ = ["StoredDesign", "stored_size"]
@@ -86,13 +85,7 @@ class StoredDesign(Design):
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:
         self.reads += 1
-        sums = torch.zeros(len(left), len(right), dtype=torch.float64, device=self.device)
-        for span, block in self._parts(self._written):
-            A = block.columns(left).dense()
-            B = A if right is left else block.columns(right).dense()
-            with all_threads():
-                sums += (A if self.uniform else A * self.weight[span, None]).T @ B
-        return (distributed.all_reduce(sums) / self.total).to(self.dtype)
+        return self._gram_of(self._parts(self._written), left, right)
 
     def rows(self, index: Tensor) -> Tensor:
         return Block(some_rows(self.raw, index), self.mean, self.inverse).dense()

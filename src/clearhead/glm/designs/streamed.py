@@ -16,7 +16,6 @@ from clearhead.glm.block import Block
 from clearhead.glm.design import Design
 from clearhead.glm.designs.copies import blocks_ahead
 from clearhead.glm.designs.dense import DenseDesign
-from clearhead.glm.kernels.threads import all_threads
 from clearhead.glm.products import compute_dtype, padded_width
 
 __all__ = ["StreamedDesign"]
@@ -111,13 +110,7 @@ class StreamedDesign(Design):
         self._last = (T, answer)
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:
-        sums = torch.zeros(len(left), len(right), dtype=torch.float64, device=self.device)
-        for span, block in self.blocks():
-            A = block.columns(left).dense()
-            B = A if right is left else block.columns(right).dense()
-            with all_threads():
-                sums += (A if self.uniform else A * self.weight[span, None]).T @ B
-        return (distributed.all_reduce(sums) / self.total).to(self.dtype)
+        return self._gram_of(self.blocks(), left, right)
 
     def rows(self, index: Tensor) -> Tensor:
         return self.scaler.transform(self.source.take(index).to(self.device))
