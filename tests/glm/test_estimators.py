@@ -26,8 +26,8 @@ ESTIMATORS = [
 
 
 def expected_failures(estimator: object) -> dict[str, str]:
-    """What scikit-learn's own LogisticRegression passes and ours passes only by luck: probabilities of 15 rows at the end
-    of a path agree to 1e-6, not to the 1e-7 asked for."""
+    """What scikit-learn's own LogisticRegression passes and ours only by luck: probabilities of 15 rows at the end of a
+    path agree to 1e-6, not to the 1e-7 asked for."""
     if not isinstance(estimator, ElasticNetPathClassifier | ElasticNetPathClassifierCV):
         return {}
     reason = "repeated rows and weights agree to 1e-6, which the check wants to 1e-7"
