@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearhead.core.errors import DataError
-from clearhead.core.rows import BLOCK_ROWS, Rows, as_rows, check_finite
+from clearhead.core.rows import BLOCK_ROWS, as_rows, check_finite
 
 __all__ = ["CODES", "QuantizedRows", "quantize"]
 
@@ -47,10 +47,6 @@ class QuantizedRows:
         """As `Rows.take`."""
         return self.codes.view(torch.uint8)[index.to(self.codes.device)].view(CODES).float() * self.scale
 
-    def to(self, device: torch.device | str) -> QuantizedRows:
-        """The same on another device."""
-        return QuantizedRows(self.codes.to(device), self.scale.to(device))
-
 
 def quantize(X: object, device: torch.device | str | None = None) -> QuantizedRows:
     """Round a feature matrix to eight bits, each column scaled so that its largest number is the largest code.
@@ -87,6 +83,3 @@ def quantize(X: object, device: torch.device | str | None = None) -> QuantizedRo
     for span, block in rows.blocks():
         codes[span] = (block.detach().float() / scale).to(CODES).to(codes.device)
     return QuantizedRows(codes, scale)
-
-
-_: type[Rows] = QuantizedRows

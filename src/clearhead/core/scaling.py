@@ -78,18 +78,17 @@ class Standardizer:
 
 
 def _pass(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    p = rows.shape[1]
-    total, mean, m2 = torch.zeros(()).double(), torch.zeros(p).double(), torch.zeros(p).double()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the parts are small, and another thread reads
     try:
-        return _sums(rows, weight, total, mean, m2)
+        return _sums(rows, weight)
     finally:
         torch.set_num_threads(threads)
 
 
-def _sums(rows: Rows, weight: Tensor | None, total: Tensor, mean: Tensor, m2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    p = len(mean)
+def _sums(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    p = rows.shape[1]
+    total, mean, m2 = torch.zeros(()).double(), torch.zeros(p).double(), torch.zeros(p).double()
     # Half-precision numbers have so few digits that float32 sums of a small block lose nothing that matters.
     dtype = torch.float32 if rows.dtype.itemsize == 2 else torch.float64
     for span, block in read_ahead(touched(rows)):

@@ -10,15 +10,13 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from clearhead.core.quantized import CODES
-from clearhead.glm.products import VECTOR_OUTPUTS, padded_width, product, transposed_product
+from clearhead.glm.products import BITS, VECTOR_OUTPUTS, padded_width, product, transposed_product
 from clearhead.glm.split import HALVES, split_product, split_transposed, tensor_cores
 
 if TYPE_CHECKING:
     from clearhead.glm.kernels.softmax import SoftmaxPass
 
 __all__ = ["Block", "some_columns", "some_rows"]
-
-BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-__all__ = ["VECTOR_OUTPUTS", "compute_dtype", "padded_width", "product", "transposed_product"]
+__all__ = ["BITS", "VECTOR_OUTPUTS", "compute_dtype", "padded_width", "product", "transposed_product"]
 
 VECTOR_OUTPUTS = 16
+BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # for numbers of any type that are only moved
 
 
 def compute_dtype(stored: torch.dtype) -> torch.dtype:

@@ -29,7 +29,7 @@ def split_product(raw: Tensor, W: Tensor, shift: Tensor) -> Tensor:
     out = _multiply(raw, first)
     torch.add(shift, out, alpha=size, out=out)
     for term, size in others:
-        out = _add_product(out, raw, term, size)
+        out.add_(_multiply(raw, term), alpha=size)
     return out
 
 
@@ -38,7 +38,7 @@ def split_transposed(raw: Tensor, T: Tensor) -> Tensor:
     (first, size), *others = _terms(T, raw.dtype)
     out = _multiply(raw.T, first).mul_(size)
     for term, size in others:
-        out = _add_product(out, raw.T, term, size)
+        out.add_(_multiply(raw.T, term), alpha=size)
     return out
 
 
@@ -59,7 +59,3 @@ def _multiply(left: Tensor, right: Tensor) -> Tensor:
     if tensor_cores(left.device):
         return torch.mm(left, right, out_dtype=torch.float32)
     return left.float() @ right.float()
-
-
-def _add_product(out: Tensor, left: Tensor, right: Tensor, size: float) -> Tensor:
-    return out.add_(_multiply(left, right), alpha=size)

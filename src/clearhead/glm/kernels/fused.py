@@ -14,11 +14,11 @@ from clearhead.glm.kernels.compiled import compiled
 from clearhead.glm.kernels.products import against_rows, stored_kind, stored_size, times_rows
 from clearhead.glm.kernels.softmax import CHUNK, DRIVERS, SoftmaxPass, padded_bias
 from clearhead.glm.kernels.threads import over_rows
+from clearhead.glm.products import BITS
 
 __all__ = ["fused_pass"]
 
 ROWS = 256  # whose logits and residuals are made at once
-INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 SUMMED = 2048  # rows whose gradient is summed in storage precision before float64 takes over
 
 
@@ -87,7 +87,7 @@ def fused_pass(
     columns, bias, weight = W.to(dtype).T.contiguous(), padded_bias(b, width, dtype), w.numpy()
     line = 8 if Y.ndim == 1 else width * size
     # Numbers that are only moved are integers of their size: numpy has no bfloat16.
-    raw = Z.detach().view(INTEGERS[Z.element_size()]).numpy()
+    raw = Z.detach().view(BITS[Z.element_size()]).numpy()
     index = np.empty(0, np.int64) if used is None else used.numpy()
     few_mean = None if mean is None or used is None else mean[used].contiguous()
     centre, few_centre = (0 if t is None else t.data_ptr() for t in (mean, few_mean))
