@@ -68,9 +68,8 @@ class StreamedDesign(Design):
         return self._read()
 
     def all_rows(self) -> Block | None:
-        if not isinstance(self.source, TensorRows) or self.source.values.device != self.device:
-            return None
-        return Block(self.source.values.detach(), *self._units())
+        values = self._here
+        return None if values is None else Block(values.detach(), *self._units())
 
     def holding(self, features: Tensor) -> tuple[Design, Tensor | None]:
         if self.kept is None or not self._keeps(features):
@@ -186,11 +185,16 @@ class StreamedDesign(Design):
     def _read(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
         """Columns are picked out here, not by the thread that reads: both have their work."""
         mean, inverse = self._units()
-        here = isinstance(self.source, TensorRows) and self.source.values.device == self.device
         ready = touched(self.source)
-        for span, raw in ready if here else blocks_ahead(ready, self.device):
+        for span, raw in ready if self._here is not None else blocks_ahead(ready, self.device):
             block = Block(raw, mean, inverse)
             yield span, block if columns is None else block.columns(columns)
+
+    @property
+    def _here(self) -> Tensor | None:
+        """The rows as they are stored, where they are in this device's memory."""
+        source = self.source
+        return source.values if isinstance(source, TensorRows) and source.values.device == self.device else None
 
     def _units(self) -> tuple[Tensor, Tensor]:
         """(p,) mean and inverse deviation in the arithmetic's type."""
