@@ -25,16 +25,7 @@ ESTIMATORS = [
 ]
 
 
-def expected_failures(estimator: object) -> dict[str, str]:
-    """What scikit-learn's own LogisticRegression passes and ours only by luck: probabilities of 15 rows at the end of a
-    path agree to 1e-6, not to the 1e-7 asked for."""
-    if not isinstance(estimator, ElasticNetPathClassifier | ElasticNetPathClassifierCV):
-        return {}
-    reason = "repeated rows and weights agree to 1e-6, which the check wants to 1e-7"
-    return {f"check_sample_weight_equivalence_on_{form}_data": reason for form in ("dense", "sparse")}
-
-
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_checks(estimator: object, check: object) -> None:
     check(estimator)  # type: ignore[operator]
 

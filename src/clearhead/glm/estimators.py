@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from clearhead.glm.losses import Binomial, Gaussian, Loss, Multinomial
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.path import fit, fit_path
 from clearhead.glm.penalties import ElasticNet, GroupElasticNet, Penalty
+from clearhead.glm.resolve import resolve
 from clearhead.glm.solution import Solution
 
 __all__ = [
@@ -72,7 +74,9 @@ class _PathEstimator(BaseEstimator):  # type: ignore[misc]
         }
 
     def _solve(self, X: np.ndarray, target: np.ndarray, loss: Loss, sample_weight: Any) -> Solution:
-        return fit(X, target, loss=loss, lambda_=self.lambda_, **self._keywords(sample_weight))
+        keywords = self._keywords(sample_weight)
+        options = replace(keywords.pop("options"), polish=True)
+        return fit(X, target, loss=loss, lambda_=self.lambda_, options=options, **keywords)
 
     def _store(self, solution: Solution) -> None:
         coef, intercept = (t.cpu().numpy() for t in solution.raw())
@@ -188,7 +192,6 @@ class _ChosenByFolds(_PathEstimator):
         path = fit_path(
             X, target, loss=loss, n_lambdas=self.n_lambdas, lambda_min_ratio=self.lambda_min_ratio, **keywords
         )
-        keywords.pop("sample_weight")
         result = cross_validate(
             X,
             target,
@@ -197,12 +200,13 @@ class _ChosenByFolds(_PathEstimator):
             folds=self.cv,
             rule=self.rule,
             seed=self.random_state,
-            sample_weight=sample_weight,
             **keywords,
         )
         self.lambdas_, self.scores_ = path.lambdas.numpy(), np.asarray(result.scores)
-        self.best_lambda_ = float(path[result.index].lambda_)
-        return path[result.index]
+        chosen = path[result.index]
+        self.best_lambda_ = float(chosen.lambda_)
+        keywords.pop("solver")
+        return resolve(X, target, chosen, loss=loss, **keywords)
 
 
 class ElasticNetPathClassifierCV(_ChosenByFolds, _Classifier):

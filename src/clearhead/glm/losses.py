@@ -52,6 +52,10 @@ class Loss(ABC):
     def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         """(k,) the diagonal of `mean_curvature`."""
 
+    @abstractmethod
+    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
+        """(n,) ∂²ℓ/∂z_c∂z_d of each row where the residual is ``theta``."""
+
     def row_curvature(self, Z: Tensor) -> Tensor:
         """(n,) float64 ∂²ℓ/∂z² of a single output z = Z (n, 1), where ``single_curvature``."""
         raise NotImplementedError
@@ -123,6 +127,10 @@ class Multinomial(Loss):
         Q = Y - theta
         return (Q * (1 - Q) * weight).sum(0)
 
+    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
+        Q = Y - theta
+        return Q[:, c] * (float(c == d) - Q[:, d])
+
     def labels(self, y: Any, n: int) -> Labels | None:
         return targets.classes(y, n, self.n_classes)
 
@@ -176,6 +184,10 @@ class Binomial(Loss):
         q = Y - theta
         return (weight * q * (1 - q)).sum(0)
 
+    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
+        q = (Y - theta)[:, c]
+        return q * (1 - q) if c == d else torch.zeros_like(q)
+
     def row_curvature(self, Z: Tensor) -> Tensor:
         q = Z[:, 0].double().sigmoid()
         return q * (1 - q)
@@ -219,6 +231,9 @@ class Gaussian(Loss):
 
     def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         return weight.sum().expand(theta.shape[1])
+
+    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
+        return torch.full_like(theta[:, c], float(c == d))
 
     def null_intercept(self, y_mean: Tensor) -> Tensor:
         return y_mean

@@ -38,7 +38,8 @@ def resolve(
     device: Any = None,
     options: SolveOptions | None = None,
 ) -> Solution:
-    """Solve again at ``solution.lambda_`` from ``solution``, to a gap of ``tol`` of the null loss.
+    """Solve again at ``solution.lambda_`` from ``solution``, to a gap of ``tol`` of the null loss, and to the last digit
+    where `SolveOptions.polish` applies.
 
     X, y, loss, penalty and the rest are those of the path; rows that do not fit in ``options.memory`` are streamed, as
     there. X of up to `EXACT` numbers (nonzeros, of sparse rows) is solved in float64; a larger one in its own
@@ -60,7 +61,7 @@ def resolve(
     problem = Problem.build(
         data, y, loss, sample_weight=sample_weight, standardize=standardize, device=device, options=options
     )
-    limits, start = Limits.of(tol, options), (solution.coef, solution.intercept)
+    limits, start = Limits.of(tol, replace(options, polish=True)), (solution.coef, solution.intercept)
     costly = problem.design.costly
     solver: Solver = Screened(problem, penalty, 0, limits) if costly else ProxNewton(problem, penalty, 0)
     again = solve(problem, penalty, solution.lambda_, solver, limits, start)

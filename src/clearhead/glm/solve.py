@@ -14,6 +14,7 @@ from clearhead.glm.certificate import Point, certify, recertify
 from clearhead.glm.kernels.threads import threads_for_rows
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.penalties import Penalty
+from clearhead.glm.polish import polish
 from clearhead.glm.problem import Problem
 from clearhead.glm.solution import Solution, Status
 from clearhead.glm.solvers.base import Solver
@@ -25,16 +26,18 @@ PATIENCE = 30  # certificates without progress before a solve counts as stalled
 
 @dataclass(frozen=True)
 class Limits:
-    """When to stop at one λ: ``tol`` is relative to the null loss; ``deadline`` is on the monotonic clock."""
+    """When to stop at one λ: ``tol`` is relative to the null loss; ``deadline`` is on the monotonic clock; ``polish``
+    as in `SolveOptions`."""
 
     tol: float
     max_iter: int
     deadline: float = math.inf
+    polish: bool = False
 
     @classmethod
     def of(cls, tol: float, options: SolveOptions) -> Limits:
         deadline = math.inf if options.time_limit is None else time.monotonic() + options.time_limit
-        return cls(tol, options.max_iter, deadline)
+        return cls(tol, options.max_iter, deadline, options.polish)
 
 
 def solve(
@@ -81,6 +84,9 @@ def _solve(
         dual = max(dual, point.dual)
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
+    if limits.polish:
+        best = polish(problem, penalty, lambda_, best)
+        dual = max(dual, best.dual)
     solver.reached = best
     info = {"loss": best.fit.loss, "seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
     info["rows"] = problem.design.total
