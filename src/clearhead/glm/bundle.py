@@ -41,18 +41,18 @@ class DualBundle:
 
         if len(self._smooth) < 2 or penalty.l1_ratio >= 1 or lambda_ <= 0:
             return -math.inf, torch.zeros(0)
-        slopes = torch.stack(self._slopes, -1)
-        p, k, m = slopes.shape
+        slopes = torch.stack(self._slopes)
+        m, p, k = slopes.shape
         factors = penalty.weights(p, slopes)
-        entries = slopes if penalty.grouped else slopes.reshape(p * k, 1, m)
+        entries = slopes.mT if penalty.grouped else slopes.reshape(m, 1, p * k)
         factors = (factors if penalty.grouped else factors.expand(p, k)).reshape(-1)
         level, ridge = lambda_ * penalty.l1_ratio * factors, lambda_ * (1 - penalty.l1_ratio) * factors
-        sizes = (entries.clamp(min=0) if penalty.nonnegative else entries).square().sum(1).amax(1)
-        outside = sizes > level.square()
-        entries = torch.cat([entries[outside], entries.new_zeros(int(outside.sum()), entries.shape[1], 1)], 2)
+        sizes = (entries.clamp(min=0) if penalty.nonnegative else entries).square().sum(1).amax(0)
+        outside = (sizes > level.square()).nonzero()[:, 0]
+        entries = torch.cat([entries[:, :, outside], entries.new_zeros(1, entries.shape[1], len(outside))])
         weights = np.zeros(m + 1)
         weights[m - 1] = 1.0
         smooth = np.array([*self._smooth, 0.0])
         A, levels, ridges = (t.cpu().contiguous().numpy() for t in (entries, level[outside], ridge[outside]))
         bound = ascend(A, smooth, levels, ridges, penalty.nonnegative, weights, wanted, PASSES)
-        return float(bound), slopes @ torch.from_numpy(weights[:m]).to(slopes)
+        return float(bound), torch.einsum("mpk,m->pk", slopes, torch.from_numpy(weights[:m]).to(slopes))
