@@ -64,9 +64,16 @@ def _driver(bits: int, width: int, labelled: int) -> Callable[..., None]:
             for r in range(part.shape[0]):
                 for c in range(width):
                     total[1 + r, c] += part[r, c]
+            # Rows of one weight share a logarithm: of the product of at most `CHUNK` sums between 1 and ``width``.
+            held, product = np.float64(weight[start]), 1.0
             for i in range(m):
-                loss = np.log(np.float64(terms[i, 1])) - np.float64(terms[i, 0])
-                total[0, 0] += np.float64(weight[start + i]) * loss
+                w_i = np.float64(weight[start + i])
+                if w_i != held:
+                    total[0, 0] += held * np.log(product)
+                    held, product = w_i, 1.0
+                product *= np.float64(terms[i, 1])
+                total[0, 0] -= w_i * np.float64(terms[i, 0])
+            total[0, 0] += held * np.log(product)
 
     return compiled(rows)
 
