@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from clearhead.glm.kernels.compiled import compiled
 from clearhead.glm.kernels.products import outer_rows
 from clearhead.glm.kernels.row_steps import axpy, correct, rank_one, visit_entries
@@ -145,19 +147,29 @@ def _sweeper(bits: int, width: int, visit: Callable[..., int]) -> Callable[..., 
 
 @cache
 def row_blocks(bits: int, width: int) -> Callable[..., None]:
-    """K (a, width, width) = diagonal[j]·S − Σᵣ L[j, r]ᵀ R[j, r] for L, R (a, m, width)."""
+    """What `entry_descent` takes of a model, from ``left`` and ``right`` (m, a, width): L, R and K, given as zeros, and
+    ``curvature`` (a, width), the diagonal of each row's block or, ``grouped``, a bound of its eigenvalues."""
+    size = bits // 8
 
-    def fill(diagonal: Any, S: Any, L: Any, R: Any, K: Any, k: int) -> None:
-        a, m = L.shape[0], L.shape[1]
-        line = bits // 8 * width
+    def fill(
+        diagonal: Any, S: Any, left: Any, right: Any, L: Any, R: Any, K: Any, curvature: Any, k: int, grouped: bool
+    ) -> None:
+        (m, a), line = left.shape[:2], size * width
+        left_at, right_at, blocks_at = left.ctypes.data, right.ctypes.data, K.ctypes.data
         for j in range(a):
             for c in range(k):
                 for e in range(width):
                     K[j, c, e] = diagonal[j] * S[c, e]
             for r in range(m):
-                place = (j * m + r) * line
+                place = (r * a + j) * line
+                for e in range(width):
+                    L[j, r, e] = left[r, j, e]
                 for c in range(k):
-                    axpy(bits, width, L.ctypes.data + place + c * (bits // 8), 0, R.ctypes.data + place,
-                         K.ctypes.data + (j * width + c) * line)  # fmt: skip
+                    block_at = blocks_at + (j * width + c) * line
+                    axpy(bits, width, left_at + place + c * size, 0, right_at + place, block_at)
+                    R[j, r // width, c, r % width] = right[r, j, c]
+            for c in range(k):
+                curvature[j, c] = np.abs(K[j, c]).sum() if grouped else K[j, c, c]
+                K[j, c, : c + 1] = 0
 
     return compiled(fill)

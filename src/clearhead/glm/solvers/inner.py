@@ -30,23 +30,21 @@ def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
 def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effort: Effort) -> Tensor:
     from clearhead.glm.kernels.descent import BLOCK, entry_descent, row_blocks, row_descent
 
-    a, k = start.shape
+    (a, k), m = start.shape, len(model.left)
     width, bits = model.S.shape[0], 8 * start.element_size()
-    blocks = torch.zeros(a, width, width, dtype=start.dtype)
+    groups = -(-m // width)
+    shapes = ((a, m + -m % 4, width), (a, groups, k + -k % 4, width), (a, width, width), (a, width))
+    left, right, blocks, curvature = (torch.zeros(shape, dtype=start.dtype) for shape in shapes)
     diagonal = model.gram.diagonal().contiguous()
-    pairs = [pad(t, (0, 0, 0, 0, 0, -len(t) % 4)) for t in (model.left, model.right)]
-    left, right = (t.transpose(0, 1).contiguous().numpy() for t in pairs)
-    row_blocks(bits, width)(diagonal.numpy(), model.S.numpy(), left, right, blocks.numpy(), k)
-    curvature = blocks.diagonal(dim1=1, dim2=2).maximum(1e-3 * diagonal[:, None] * model.S.diagonal())
+    given = (t.contiguous().numpy() for t in (diagonal, model.S, model.left, model.right))
+    row_blocks(bits, width)(*given, *(t.numpy() for t in (left, right, blocks, curvature)), k, penalty.grouped)
+    curvature = curvature.maximum(1e-3 * diagonal[:, None] * model.S.diagonal())
     if penalty.grouped:
-        curvature = blocks.abs().sum(2).amax(1, keepdim=True).maximum(curvature).expand(a, width)
+        curvature = curvature.amax(1, keepdim=True).expand(a, width).contiguous()
     bounds, ridge, finite = levels(model, start, penalty, lambda_)
     inverse = 1 / (curvature + ridge)
     inverse[:, k:] = 0
     W = pad(start, (0, width - k)).contiguous() if width > k else start.clone()
-    groups = -(-left.shape[1] // width)
-    terms = pad(model.right[:, :, :k], (0, -k % 4, 0, 0, 0, groups * width - len(model.right)))
-    terms = terms.view(groups, width, a, -1).permute(2, 0, 3, 1)
     kernel = (row_descent if penalty.grouped else entry_descent)(bits, width)
     scratch = np.zeros((3 + 2 * BLOCK + groups, width), W.numpy().dtype)
     kernel(
@@ -54,12 +52,12 @@ def _descend(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
         (-model.S).numpy(),
         model.slope.T.clone(memory_format=torch.contiguous_format).numpy(),
         W.numpy(),
-        blocks.triu_(1).numpy(),
-        curvature.contiguous().numpy(),
+        blocks.numpy(),
+        curvature.numpy(),
         inverse.contiguous().numpy(),
         bounds.numpy(),
-        left,
-        terms.contiguous().numpy(),
+        left.numpy(),
+        right.numpy(),
         (finite[:, 0] & (diagonal > 0)).numpy(),
         scratch,
         k,

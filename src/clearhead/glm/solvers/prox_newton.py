@@ -41,7 +41,7 @@ class ProxNewton(Solver):
         super().__init__(problem, penalty, seed)
         self.lambda_ = 0.0
         self.steps = 0
-        self.memory = SecantMemory(MEMORY)
+        self.memory = SecantMemory(MEMORY, problem.n_outputs)
         self.last: Point | None = None
         # The Gram matrix lacks the intercept's share where features are not centred.
         centred = not problem.intercept or bool((problem.scaler.mean != 0).any())
@@ -84,7 +84,7 @@ class ProxNewton(Solver):
         if not len(self.features):
             return point.coef, point.logits, point.intercept
         S = self._square(point.fit.curvature)
-        left, right = self.memory.correction(self.gram, self.features, S)
+        left, right = self.memory.correction(self._widest_gram(), self.features, S)
         start = point.coef[self.features]
         slope = point.slope[self.features].to(start)
         model = Model(self.gram, S, left, right, slope, self.features, self._largest(), self.exact)
@@ -142,8 +142,11 @@ class ProxNewton(Solver):
         self.features, self.gram = features, self.store.matrix(features)
         if self.store.design is not self.problem.design:
             self.problem.design.reads += self.store.design.reads - before
-        self.memory.forget_gram()
         self._norm = None
+
+    def _widest_gram(self) -> Tensor:
+        """The Gram matrix that secant pairs go through: of all features where it is there, for it stays the same."""
+        return self.store.stored if self.store.complete and self.store.whole else self.gram
 
     def _bend(self, point: Point) -> None:
         """Weight the rows of the Gram matrix by the curvature of their losses here, once they are far from those in
@@ -176,5 +179,5 @@ class ProxNewton(Solver):
             size *= 0.5
             coef = point.coef + size * delta
             penalty = self.penalty.value(coef, self.lambda_)
-        self.memory = SecantMemory(MEMORY)  # what misled the model is forgotten
+        self.memory = SecantMemory(MEMORY, self.problem.n_outputs)  # what misled the model is forgotten
         return point.coef, point.logits, point.intercept

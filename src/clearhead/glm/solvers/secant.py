@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from clearhead.glm.products import product
 from clearhead.glm.solvers.model import through
 
 __all__ = ["SecantMemory"]
@@ -19,11 +21,12 @@ class SecantMemory:
     the compact form (Byrd, Nocedal and Schnabel 1994, eq. 3.5) is B = B₀ − Φ M⁻¹ Φᵀ with Φ = [B₀s₁ … y₁ …].
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, outputs: int) -> None:
+        self.size, self.outputs = size, outputs
         self.steps: Tensor | None = None  # (pairs, p, width), oldest first
         self.changes: Tensor | None = None
-        self._through_gram: list[Tensor] = []  # G·s of each step, valid for one working set
+        self._gram: Tensor | None = None
+        self._through_gram: list[Tensor] = []  # that matrix times each step
 
     def __len__(self) -> int:
         return 0 if self.steps is None else len(self.steps)
@@ -40,27 +43,32 @@ class SecantMemory:
     def _with(self, pairs: Tensor | None, new: Tensor) -> Tensor:
         return new[None] if pairs is None else torch.cat([pairs[max(0, len(pairs) - self.size + 1) :], new[None]])
 
-    def forget_gram(self) -> None:
-        """The working set has changed."""
-        self._through_gram = []
-
     def correction(self, gram: Tensor, features: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
         """(L, R), each (m, a, width), with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩ on the listed features.
 
-        ``gram`` (a, a) is their Gram matrix and S the mean curvature, (width, width) or its diagonal.
+        ``gram`` is the Gram matrix of all features in order, (p, p), whose B is then restricted, or of the listed ones,
+        (a, a); S the mean curvature, (width, width) or its diagonal.
         """
         if self.steps is None or self.changes is None:
             empty = torch.zeros(1, len(features), S.shape[-1], dtype=gram.dtype, device=gram.device)
             return empty, empty.clone()
         steps, changes = self.steps, self.changes
-        if len(features) < steps.shape[1] or bool((features[1:] < features[:-1]).any()):
+        if len(gram) < steps.shape[1]:
             steps, changes = steps[:, features], changes[:, features]
+        if gram is not self._gram:
+            self._gram, self._through_gram = gram, []
         for s in steps[len(self._through_gram) :]:
-            self._through_gram.append(gram @ s)
+            self._through_gram.append(self._product(gram, s))
         modelled = through(torch.stack(self._through_gram), S)
         middle = self._middle(steps, modelled, changes).to(steps)
         left = torch.cat([modelled, changes])
+        left = left if left.shape[1] == len(features) else left[:, features]
         return left, (middle @ left.flatten(1)).view_as(left)
+
+    def _product(self, gram: Tensor, step: Tensor) -> Tensor:
+        """(a, width) G·s; outputs that only pad it are left out where that is cheaper."""
+        moved = product(gram, step[:, : self.outputs].contiguous())
+        return pad(moved, (0, step.shape[1] - moved.shape[1]))
 
     def _middle(self, steps: Tensor, modelled: Tensor, changes: Tensor) -> Tensor:
         """M⁻¹ (2m, 2m) in float64."""
