@@ -10,7 +10,7 @@ import torch
 from clearhead.glm import ElasticNet, Gaussian, GroupElasticNet, Status, fit_path
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.solvers.accelerated import accelerate
-from clearhead.glm.solvers.inner import _descend_blocks, minimise
+from clearhead.glm.solvers.inner import minimise
 from clearhead.glm.solvers.model import Effort, Model, model_width
 
 
@@ -72,7 +72,7 @@ def test_descent_by_blocks_ends_where_gradient_steps_do(penalty: Penalty) -> Non
     penalty = replace(penalty, factors=(torch.inf, *[1.0] * (a - 1)))
     model = Model(gram, S, -pair, pair, slope, torch.arange(a), largest)
     start, effort, level = torch.zeros(a, k, dtype=torch.float64), Effort(3000, 1e-8), 9.0 if penalty.grouped else 0.8
-    found = _descend_blocks(model, start, penalty, level, effort)
+    found = minimise(model, start, penalty, level, effort)
     expected = accelerate(model, start, penalty, level, effort)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
     assert not found[0].any()

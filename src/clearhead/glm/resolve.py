@@ -38,8 +38,8 @@ def resolve(
     device: Any = None,
     options: SolveOptions | None = None,
 ) -> Solution:
-    """Solve again at ``solution.lambda_`` from ``solution``, to a gap of ``tol`` of the null loss, and to the last digit
-    where `SolveOptions.polish` applies.
+    """Solve again at ``solution.lambda_`` from ``solution``, to a gap of ``tol`` of the null loss, and to the last
+    digit where `SolveOptions.polish` applies.
 
     X, y, loss, penalty and the rest are those of the path; rows that do not fit in ``options.memory`` are streamed, as
     there. X of up to `EXACT` numbers (nonzeros, of sparse rows) is solved in float64; a larger one in its own

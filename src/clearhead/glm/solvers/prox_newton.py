@@ -24,6 +24,7 @@ __all__ = ["ProxNewton"]
 
 ALMOST = 0.75  # the share of all features from which the working set is all of them, whose Gram matrix needs no copy
 MARGIN = 0.9  # features whose slope reaches this share of the threshold join the working set
+FEW = 5  # sweeps of coordinate descent before conjugate gradients
 EAGER = 10  # steps of a λ over which inner effort grows
 BENT = 5e7  # numbers of a rank's Z up to which its Gram matrix follows the rows' curvatures: they are copied for it
 DRIFT = 0.3  # mean change of the rows' curvatures, relative to their mean, that is worth another Gram matrix
@@ -114,9 +115,12 @@ class ProxNewton(Solver):
         return self._norm or 0.0
 
     def _effort(self) -> Effort:
-        """Inner sweeps worth about half the time of the outer products, more of them from step to step; after `EAGER`
-        steps what is missing is knowledge of the Hessian, which steps gather, not sweeps."""
-        a = len(self.features)
+        """A few sweeps where conjugate gradients may follow. Else sweeps worth about half the time of the outer
+        products, more of them from step to step; after `EAGER` steps what is missing is knowledge of the Hessian, which
+        steps gather, not sweeps."""
+        a, device = len(self.features), self.problem.device
+        if self.problem.n_outputs > 1 and not (self.exact or self.penalty.grouped or accelerated(device)):
+            return Effort(FEW, 0.03)
         sweeps = max(self.problem.design.work / (4 * a**2), 2000 / a, 5) * (
             1.2**self.steps if self.steps < EAGER else 1
         )

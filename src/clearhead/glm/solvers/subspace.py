@@ -1,0 +1,115 @@
+"""What coordinate descent leaves of a model, taken away by conjugate gradients on the weights in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from clearhead.glm.penalties import Penalty
+from clearhead.glm.products import product
+from clearhead.glm.solvers.model import Model, levels, through
+
+__all__ = ["Descent", "Rule", "refine"]
+
+ENOUGH = 0.05  # the share of a model's squared residual that may be left: what rows know beyond it, a step cannot use
+ROUNDS = 2
+STEPS = 15  # of conjugate gradients a round
+SHARE = 0.3  # of what may be left, at which a round ends
+
+AGAIN = 2  # sweeps after one
+
+Descent = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """The penalty on the model's features: ``bounds`` (a, 2) of the pull within which a weight is zero, ``ridge``
+    (a, 1), and which features may be ``used``, (a, 1)."""
+
+    bounds: Tensor
+    ridge: Tensor
+    used: Tensor
+
+    @classmethod
+    def of(cls, model: Model, start: Tensor, penalty: Penalty, lambda_: float) -> Rule:
+        return cls(*levels(model, start, penalty, lambda_))
+
+    def residual(self, W: Tensor, slope: Tensor) -> Tensor:
+        """What optimality lacks at ``W`` (a, …): zero where the minimum is."""
+        pull, (low, high) = slope - self.ridge * W, self.bounds.split(1, 1)
+        at_zero = pull - pull.clamp(min=low, max=high)
+        return torch.where(W != 0, pull - high * W.sign(), at_zero) * self.used
+
+    def rise(self, old: Tensor, new: Tensor, slope: Tensor, bent: Tensor) -> float:
+        """By how much model and penalty are larger at ``new``, where B moves the ``slope`` at ``old`` by ``bent``."""
+        step = (new - old).double()
+        curve = (0.5 * bent.double() - slope.double()) * step
+        size = self.bounds[:, 1:] * (new.double().abs() - old.double().abs())
+        ridge = 0.5 * self.ridge * step * (new.double() + old.double())
+        return float((curve + torch.where(self.used, size + ridge, 0.0)).sum())
+
+
+def refine(model: Model, start: Tensor, found: Tensor, slope: Tensor, descent: Descent, rule: Rule) -> Tensor:
+    """Weights (a, width) nearer the model's minimum than ``found``, to which some sweeps from ``start`` have led.
+
+    ``slope`` (a, width) is minus the model's gradient there; ``descent`` sweeps from given weights and slope as often
+    as it is told. Sweeps find which weights are zero and take what is steep at once, but what is flat last. The gap
+    charges for the square of all that is left, so steps of models half solved are steps half won. Weights that would
+    change sign become zero, if that leads downhill.
+    """
+    allowed = ENOUGH * float(rule.residual(start, model.slope).square().sum())
+    for _ in range(ROUNDS):
+        residual = rule.residual(found, slope)
+        if float(residual.square().sum()) <= allowed:
+            break
+        step, bent = _conjugate(model, residual, found != 0, rule.ridge, SHARE * allowed)
+        new = found + step
+        crossed = new * found < 0
+        if bool(crossed.any()):
+            new = new.masked_fill(crossed, 0.0)
+            bent = _bent(model, new - found)
+        if rule.rise(found, new, slope, bent) >= 0:
+            break
+        found, slope = descent(new, slope - bent, AGAIN)
+    return found
+
+
+def _bent(model: Model, delta: Tensor) -> Tensor:
+    """(a, width) B·Δ of the model."""
+    moved = through(_padded(product(model.gram, delta[:, : model.slope.shape[1]]), delta.shape[1]), model.S)
+    shares = model.right.flatten(1) @ delta.flatten()
+    return moved.sub_((shares @ model.left.flatten(1)).view_as(delta))
+
+
+def _padded(values: Tensor, width: int) -> Tensor:
+    return pad(values, (0, width - values.shape[1])) if values.shape[1] < width else values
+
+
+def _conjugate(model: Model, residual: Tensor, used: Tensor, ridge: Tensor, enough: float) -> tuple[Tensor, Tensor]:
+    """A step (a, width) on the ``used`` weights that takes their residual away, and B times it."""
+    spread = model.S if model.S.ndim == 1 else model.S.diagonal()
+    scale = 1 / (model.gram.diagonal()[:, None] * spread + ridge).clamp(min=1e-30)
+    r = residual * used
+    step, bent = torch.zeros_like(r), torch.zeros_like(r)
+    direction = scale * r
+    size = float((r * direction).sum())
+    for _ in range(STEPS):
+        moved = _bent(model, direction)
+        curvature = (moved + ridge * direction) * used
+        bend = float((direction * curvature).sum())
+        if bend <= 0 or size <= 0:  # rounding
+            break
+        length = size / bend
+        step.add_(direction, alpha=length)
+        bent.add_(moved, alpha=length)
+        r.sub_(curvature, alpha=length)
+        if float(r.square().sum()) <= enough:
+            break
+        scaled = scale * r
+        before, size = size, float((r * scaled).sum())
+        direction = scaled.add_(direction, alpha=size / before)
+    return step, bent
