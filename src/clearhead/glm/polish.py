@@ -70,12 +70,14 @@ def _newton(problem: Problem, penalty: Penalty, lambda_: float, point: Point, wa
 def _hessian(problem: Problem, point: Point, features: Tensor, outputs: Tensor) -> Tensor:
     """(a + k, a + k) float64: ∂²loss over the weights (features, outputs) (a,), then over the intercept (k,)."""
     k, device = problem.n_outputs, features.device
-    used, place = features.unique(return_inverse=True)
+    arrays = problem.arrays
+    assert isinstance(arrays, Whole)
+    used, place = torch.unique(features, return_inverse=True)
     Z = problem.design.narrowed(used).rows(torch.arange(len(problem.targets), device=device)).double()
     columns = torch.cat([Z, torch.ones(len(Z), 1, dtype=Z.dtype, device=device)], 1)
     places = torch.cat([place, torch.full((k,), len(used), device=device)])
     classes = torch.cat([outputs, torch.arange(k, device=device)])
-    Y = problem.arrays.padded_targets[:, :k].double()
+    Y = arrays.padded_targets[:, :k].double()
     theta = problem.loss.residual(point.logits[:, :k].double() + point.intercept, Y)
     H = torch.zeros(len(places), len(places), dtype=torch.float64, device=device)
     for c in range(k):

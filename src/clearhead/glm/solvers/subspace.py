@@ -40,7 +40,7 @@ class Rule:
 
     def residual(self, W: Tensor, slope: Tensor) -> Tensor:
         """What optimality lacks at ``W`` (a, …): zero where the minimum is."""
-        pull, (low, high) = slope - self.ridge * W, self.bounds.split(1, 1)
+        pull, (low, high) = slope - self.ridge * W, torch.split(self.bounds, 1, 1)
         at_zero = pull - pull.clamp(min=low, max=high)
         return torch.where(W != 0, pull - high * W.sign(), at_zero) * self.used
 
