@@ -41,18 +41,24 @@ class DualBundle:
 
         if len(self._smooth) < 2 or penalty.l1_ratio >= 1 or lambda_ <= 0:
             return -math.inf, torch.zeros(0)
-        slopes = torch.stack(self._slopes)
-        m, p, k = slopes.shape
-        factors = penalty.weights(p, slopes)
-        entries = slopes.mT if penalty.grouped else slopes.reshape(m, 1, p * k)
+        m, (p, k) = len(self._slopes), self._slopes[0].shape
+        factors = penalty.weights(p, self._slopes[0])
         factors = (factors if penalty.grouped else factors.expand(p, k)).reshape(-1)
         level, ridge = lambda_ * penalty.l1_ratio * factors, lambda_ * (1 - penalty.l1_ratio) * factors
-        sizes = (entries.clamp(min=0) if penalty.nonnegative else entries).square().sum(1).amax(0)
-        outside = (sizes > level.square()).nonzero()[:, 0]
-        entries = torch.cat([entries[:, :, outside], entries.new_zeros(1, entries.shape[1], len(outside))])
+        entries = [slope.T if penalty.grouped else slope.reshape(1, p * k) for slope in self._slopes]
+        outside = torch.zeros_like(level, dtype=torch.bool)
+        for slope in entries:
+            size = (slope.clamp(min=0) if penalty.nonnegative else slope).square().sum(0)
+            outside |= size > level.square()
+        places = outside.nonzero()[:, 0]
+        some = [slope[:, places] for slope in entries]
+        A = torch.stack([*some, torch.zeros_like(some[0])])
         weights = np.zeros(m + 1)
         weights[m - 1] = 1.0
         smooth = np.array([*self._smooth, 0.0])
-        A, levels, ridges = (t.cpu().contiguous().numpy() for t in (entries, level[outside], ridge[outside]))
-        bound = ascend(A, smooth, levels, ridges, penalty.nonnegative, weights, wanted, PASSES)
-        return float(bound), torch.einsum("mpk,m->pk", slopes, torch.from_numpy(weights[:m]).to(slopes))
+        points, levels, ridges = (t.cpu().contiguous().numpy() for t in (A, level[places], ridge[places]))
+        bound = ascend(points, smooth, levels, ridges, penalty.nonnegative, weights, wanted, PASSES)
+        mixture = torch.zeros_like(self._slopes[0])
+        for slope, weight in zip(self._slopes, weights, strict=False):
+            mixture.add_(slope, alpha=float(weight))
+        return float(bound), mixture

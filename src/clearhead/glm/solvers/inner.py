@@ -71,7 +71,9 @@ def _wide(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
 
     (a, k), kernel = model.slope.shape, block_descent()
     diagonal = model.gram.diagonal()[:, None]
-    coupled = -(model.left * model.right).sum(0)
+    coupled = torch.zeros_like(model.left[0])
+    for left, right in zip(model.left, model.right, strict=True):
+        coupled.addcmul_(left, right, value=-1)
     curvature = (diagonal * model.S + coupled).maximum(1e-3 * diagonal * model.S) + coupled.clamp(min=0)
     if grouped:
         bound = (model.left.norm(dim=2) * model.right.norm(dim=2)).sum(0)[:, None]

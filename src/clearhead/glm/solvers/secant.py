@@ -25,7 +25,8 @@ class SecantMemory:
     def __init__(self, size: int, outputs: int) -> None:
         self.size, self.outputs = size, outputs
         self.count = 0  # pairs learnt so far
-        self._steps = self._changes = torch.empty(0)  # (size, p, width)
+        self._steps = torch.empty(0)  # (size, p, width)
+        self._left = torch.empty(0)  # (2·size, p, width): B₀s and y of each pair by turns
         self._gram: Tensor | None = None
         self._bent = torch.empty(0)  # that matrix times each step, (size, a, width)
         self._known = 0  # pairs of which that is there
@@ -39,9 +40,9 @@ class SecantMemory:
         if curvature <= FLATTEST * float(step.norm()) * float(change.norm()):
             return
         if not self.count:
-            self._steps, self._changes = (torch.zeros(self.size, *t.shape).to(t) for t in (step, change))
+            self._steps, self._left = (torch.zeros(m * self.size, *step.shape).to(step) for m in (1, 2))
         place = self.count % self.size
-        self._steps[place], self._changes[place] = step, change
+        self._steps[place], self._left[2 * place + 1] = step, change
         self.count += 1
 
     def correction(self, gram: Tensor, features: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,11 +55,11 @@ class SecantMemory:
         if not m:
             empty = torch.zeros(1, len(features), S.shape[-1], dtype=gram.dtype, device=gram.device)
             return empty, empty.clone()
-        steps, changes = self._steps[:m], self._changes[:m]
+        steps, left = self._steps[:m], self._left[: 2 * m]
         if len(gram) < steps.shape[1]:
-            steps, changes = steps[:, features], changes[:, features]
-        left = torch.empty(2 * m, *steps.shape[1:]).to(steps)
-        left[:m], left[m:] = through(self._through(gram, steps), S), changes
+            steps, left = steps[:, features], left[:, features]
+        for place, bent in enumerate(self._through(gram, steps)):
+            left[2 * place] = through(bent, S)
         middle = self._middle(steps, left).to(left)
         left = left if left.shape[1] == len(features) else left[:, features]
         return left, (middle @ left.flatten(1)).view_as(left)
@@ -79,12 +80,12 @@ class SecantMemory:
         """M⁻¹ (2m, 2m) in float64, in the order of ``left``."""
         m = len(steps)
         order = torch.arange(self.count - m, self.count) % self.size  # the oldest first
-        products = (left.flatten(1) @ steps.flatten(1).T).double().cpu()
-        inner, mixed = products[:m].T[order[:, None], order], products[m:].T[order[:, None], order]
+        products = (left.flatten(1) @ steps.flatten(1).T).double().cpu()[:, order]
+        inner, mixed = products[2 * order], products[2 * order + 1].T
         lower, diagonal = torch.tril(mixed, -1), torch.diag(mixed.diagonal())
         whole = torch.cat([torch.cat([inner, lower], 1), torch.cat([lower.T, -diagonal], 1)], 0)
         scale = whole.diagonal().abs().clamp(min=1e-300).rsqrt()
         balanced = scale[:, None] * (whole + whole.T) / 2 * scale
         inverse: Tensor = scale[:, None] * torch.linalg.pinv(balanced, rtol=1e-10, hermitian=True) * scale
-        back = torch.cat([order.argsort(), order.argsort() + m])
+        back = torch.cat([2 * order, 2 * order + 1]).argsort()
         return inverse[back[:, None], back]
