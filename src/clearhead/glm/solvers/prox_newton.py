@@ -84,18 +84,22 @@ class ProxNewton(Solver):
         self._bend(point)
         if not len(self.features):
             return point.coef, point.logits, point.intercept
+        target = self._target(point)
+        if self.exact:
+            coef = point.coef.index_copy(0, self.features, target)
+            return coef, self.problem.logits(coef), point.intercept
+        delta = torch.zeros_like(point.coef)
+        delta[self.features] = target - point.coef[self.features]
+        return self._search(point, delta)
+
+    def _target(self, point: Point) -> Tensor:
+        """(a, k) weights of the working set that nearly minimise model and penalty."""
         S = self._square(point.fit.curvature)
         left, right = self.memory.correction(self._widest_gram(), self.features, S)
         start = point.coef[self.features]
         slope = point.slope[self.features].to(start)
         model = Model(self.gram, S, left, right, slope, self.features, self._largest(), self.exact)
-        target = distributed.agreed(minimise(model, start, self.penalty, self.lambda_, self._effort()))
-        if self.exact:
-            coef = point.coef.index_copy(0, self.features, target)
-            return coef, self.problem.logits(coef), point.intercept
-        delta = torch.zeros_like(point.coef)
-        delta[self.features] = target - start
-        return self._search(point, delta)
+        return distributed.agreed(minimise(model, start, self.penalty, self.lambda_, self._effort()))
 
     def _pad(self, values: Tensor) -> Tensor:
         """(…, k) to the model's width, in compute precision."""
