@@ -8,7 +8,7 @@ from tests.glm.members import data
 from clearhead.core.seeds import torch_generator
 from clearhead.glm import Solution, fit_path
 
-TOL = 1e-10
+TOL = 1e-12
 
 
 def _solve(X: torch.Tensor, y: torch.Tensor, **keywords: object) -> Solution:

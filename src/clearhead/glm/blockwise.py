@@ -112,7 +112,7 @@ class Blockwise(RowArrays):
         sums = self._sums(k + 1)
         for span, Z in self._blocks():
             weight = self.design.weight[span, None]
-            columns = torch.cat([self._written(span)[:, :k] * weight, weight], 1)
+            columns = torch.cat([self.written(span)[:, :k] * weight, weight], 1)
             sums += Z.against(pad(columns, (0, padded_width(k + 1, weight.device) - k - 1)), k + 1)
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]

@@ -27,6 +27,7 @@ class Design(ABC):
     """
 
     costly: ClassVar[bool] = False  # whether a pass over the rows is worth many passes over a few kept columns
+    at_hand: ClassVar[bool] = False  # whether `rows` needs no pass, nor the consent of others
 
     def __init__(self, weight: Tensor, total: float) -> None:
         self.weight, self.total = weight, total

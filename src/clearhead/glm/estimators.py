@@ -16,6 +16,7 @@ from clearhead.glm.losses import Binomial, Gaussian, Loss, Multinomial
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.path import fit, fit_path
 from clearhead.glm.penalties import ElasticNet, GroupElasticNet, Penalty
+from clearhead.glm.polish import affordable
 from clearhead.glm.resolve import resolve
 from clearhead.glm.solution import Solution
 
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 
+SMALL = 1 << 22  # numbers of X up to which the chosen λ of a path is solved again, to the last digit
 _FEATURES: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
 
 
@@ -205,8 +207,11 @@ class _ChosenByFolds(_PathEstimator):
         self.lambdas_, self.scores_ = path.lambdas.numpy(), np.asarray(result.scores)
         chosen = path[result.index]
         self.best_lambda_ = float(chosen.lambda_)
+        if self.grouped or X.size > SMALL or not affordable(X.shape[0], chosen.nonzeros, chosen.coef.shape[1]):
+            return chosen
         keywords.pop("solver")
-        return resolve(X, target, chosen, loss=loss, **keywords)
+        again = resolve(X, target, chosen, loss=loss, **keywords)
+        return replace(again, n_iter=chosen.n_iter + again.n_iter)
 
 
 class ElasticNetPathClassifierCV(_ChosenByFolds, _Classifier):

@@ -24,6 +24,7 @@ class Loss(ABC):
 
     name: ClassVar[str]
     shift_invariant: ClassVar[bool] = False  # whether adding one number to all outputs of a row changes nothing
+    coupled: ClassVar[bool] = False  # whether ∂²ℓ/∂z_c∂z_d is −q_c·q_d with q = y − θ; else zero
     single_curvature: ClassVar[bool] = False  # whether `row_curvature` says how rows of one output differ
     quadratic: ClassVar[bool] = False  # whether ∂²ℓ/∂z² is the identity everywhere
 
@@ -48,13 +49,13 @@ class Loss(ABC):
         """(k, k) Σᵢ wᵢ ∂²ℓ/∂z² where the residual is ``theta``, with ``weight`` (n, 1) summing to whatever the caller
         likes."""
 
-    @abstractmethod
+    def row_diagonal(self, theta: Tensor, Y: Tensor) -> Tensor:
+        """(n, k) ∂²ℓ/∂z_c² of each row: q(1 − q) for a probability q = y − θ."""
+        return (Y - theta) * (1 - Y + theta)
+
     def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         """(k,) the diagonal of `mean_curvature`."""
-
-    @abstractmethod
-    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
-        """(n,) ∂²ℓ/∂z_c∂z_d of each row where the residual is ``theta``."""
+        return (self.row_diagonal(theta, Y) * weight).sum(0)
 
     def row_curvature(self, Z: Tensor) -> Tensor:
         """(n,) float64 ∂²ℓ/∂z² of a single output z = Z (n, 1), where ``single_curvature``."""
@@ -103,6 +104,7 @@ class Multinomial(Loss):
 
     name: ClassVar[str] = "multinomial"
     shift_invariant: ClassVar[bool] = True
+    coupled: ClassVar[bool] = True
     n_classes: int | None = None
 
     def encode(self, y: Any, n: int) -> Tensor:
@@ -122,14 +124,6 @@ class Multinomial(Loss):
         Q = Y - theta
         weighted = Q * weight
         return torch.diag(weighted.sum(0)) - Q.T @ weighted
-
-    def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        Q = Y - theta
-        return (Q * (1 - Q) * weight).sum(0)
-
-    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
-        Q = Y - theta
-        return Q[:, c] * (float(c == d) - Q[:, d])
 
     def labels(self, y: Any, n: int) -> Labels | None:
         return targets.classes(y, n, self.n_classes)
@@ -180,14 +174,6 @@ class Binomial(Loss):
     def mean_curvature(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         return torch.diag(self.mean_diagonal(theta, Y, weight))
 
-    def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
-        q = Y - theta
-        return (weight * q * (1 - q)).sum(0)
-
-    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
-        q = (Y - theta)[:, c]
-        return q * (1 - q) if c == d else torch.zeros_like(q)
-
     def row_curvature(self, Z: Tensor) -> Tensor:
         q = Z[:, 0].double().sigmoid()
         return q * (1 - q)
@@ -229,11 +215,11 @@ class Gaussian(Loss):
     def mean_curvature(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         return torch.diag(self.mean_diagonal(theta, Y, weight))
 
+    def row_diagonal(self, theta: Tensor, Y: Tensor) -> Tensor:
+        return torch.ones_like(theta)
+
     def mean_diagonal(self, theta: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
         return weight.sum().expand(theta.shape[1])
-
-    def pair_curvature(self, theta: Tensor, Y: Tensor, c: int, d: int) -> Tensor:
-        return torch.full_like(theta[:, c], float(c == d))
 
     def null_intercept(self, y_mean: Tensor) -> Tensor:
         return y_mean

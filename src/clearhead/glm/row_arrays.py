@@ -99,7 +99,7 @@ class RowArrays(ABC):
         """Padded targets or class numbers of some rows."""
         return self.targets.rows(span) if isinstance(self.targets, Labels) else self.pad(self.targets[span])
 
-    def _written(self, span: slice) -> Tensor:
+    def written(self, span: slice) -> Tensor:
         """(m, width) padded targets of some rows."""
         given = self._given(span)
         return given.block(slice(None), self.width, self.design.dtype) if isinstance(given, Labels) else given
@@ -107,7 +107,7 @@ class RowArrays(ABC):
     def _dual_sum(self, fit: Fit, tau: float, mix: float, share: Tensor, span: slice) -> Tensor:
         """`dual` of some rows whose fit this is."""
         k = len(share)
-        Y = self._written(span)[:, :k].double()
+        Y = self.written(span)[:, :k].double()
         theta = tau * (mix * (Y - share) + (1 - mix) * fit.theta[:, :k].double())
         rows = self.loss.dual_rows(theta, Y)
         if self.offset is not None:
@@ -123,7 +123,7 @@ class Whole(RowArrays):
     @cached_property
     def padded_targets(self) -> Tensor:
         """(n, width) targets in compute precision."""
-        return self._written(slice(None)) if isinstance(self.targets, Labels) else self.pad(self.targets)
+        return self.written(slice(None)) if isinstance(self.targets, Labels) else self.pad(self.targets)
 
     def _given(self, span: slice) -> Tensor | Labels:
         return self.targets.rows(span) if isinstance(self.targets, Labels) else self.padded_targets[span]
@@ -140,7 +140,7 @@ class Whole(RowArrays):
 
     def moments(self) -> tuple[Tensor, Tensor]:
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
-        return self.against(self._written(slice(None))), self.design.against(ones, 1)
+        return self.against(self.written(slice(None))), self.design.against(ones, 1)
 
     def fixed_sums(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`against` of a residual and the `moments`, in one pass."""
@@ -149,7 +149,7 @@ class Whole(RowArrays):
         sums = torch.zeros(p, count, dtype=torch.float64, device=device)
         for span, Z in self.design.blocks():
             weight = self.design.weight[span, None]
-            T = torch.cat([theta[span, :k], self._written(span)[:, :k], torch.ones_like(weight)], 1) * weight
+            T = torch.cat([theta[span, :k], self.written(span)[:, :k], torch.ones_like(weight)], 1) * weight
             sums += Z.against(pad(T, (0, padded_width(count, device) - count)), count)
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]

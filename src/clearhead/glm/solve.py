@@ -84,9 +84,10 @@ def _solve(
         dual = max(dual, point.dual)
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
-    if limits.polish:
+    if limits.polish and status not in (Status.TimeLimit, Status.Diverged):
         best = polish(problem, penalty, lambda_, best)
         dual = max(dual, best.dual)
+        status = _reached(problem, best, dual, limits, watch) or status
     solver.reached = best
     info = {"loss": best.fit.loss, "seconds": time.monotonic() - began, "reads": problem.design.reads - reads}
     info["rows"] = problem.design.total
@@ -132,21 +133,24 @@ def _begin(
 def _outcome(
     problem: Problem, point: Point, dual: float, limits: Limits, iteration: int, watch: _Watch
 ) -> Status | None:
-    unit = problem.null[1]
-    if unit <= 0:
-        return Status.Converged
-    if _gap(problem, point, dual) <= limits.tol:
-        return Status.Converged
-    if math.isinf(dual) and point.kkt <= limits.tol * watch.scale:
-        return Status.Uncertified
+    reached = _reached(problem, point, dual, limits, watch)
+    if reached is not None:
+        return reached
     if iteration >= limits.max_iter:
         return Status.IterationLimit
     if math.isfinite(limits.deadline) and distributed.smallest(limits.deadline - time.monotonic()) < 0:
         return Status.TimeLimit
     if watch.idle >= PATIENCE:
-        near = (point.objective - dual) / unit < 1e4 * torch.finfo(problem.dtype).eps
+        near = (point.objective - dual) / problem.null[1] < 1e4 * torch.finfo(problem.dtype).eps
         return Status.PrecisionLimit if near else (Status.Uncertified if math.isinf(dual) else Status.Stalled)
     return None
+
+
+def _reached(problem: Problem, point: Point, dual: float, limits: Limits, watch: _Watch) -> Status | None:
+    """Whether ``point`` is as good as was asked for."""
+    if problem.null[1] <= 0 or _gap(problem, point, dual) <= limits.tol:
+        return Status.Converged
+    return Status.Uncertified if math.isinf(dual) and point.kkt <= limits.tol * watch.scale else None
 
 
 def _centred(problem: Problem, intercept: Tensor) -> Tensor:

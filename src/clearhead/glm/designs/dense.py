@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ SQUARED_ROWS = 4096
 
 class DenseDesign(Design):
     """Z (n, p) in one tensor on any device."""
+
+    at_hand: ClassVar[bool] = True
 
     def __init__(self, Z: Tensor, weight: Tensor, total: float) -> None:
         super().__init__(weight.to(Z.device, Z.dtype), total)

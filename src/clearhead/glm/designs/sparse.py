@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -37,6 +37,8 @@ class _Stored:
 
 class SparseDesign(Design):
     """Z = (X − 1μᵀ)/σ from the nonzeros of X alone. Sums over rows are taken in float64."""
+
+    at_hand: ClassVar[bool] = True
 
     def __init__(self, stored: _Stored, scaler: Standardizer, weight: Tensor, total: float) -> None:
         X = stored.forward

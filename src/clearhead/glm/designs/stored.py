@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +31,8 @@ def stored_size(rows: Rows) -> int | None:
 
 class StoredDesign(Design):
     """``raw`` (n, p) float16, bfloat16 or float8 codes; Z = (raw − mean)·inverse is never written out whole."""
+
+    at_hand: ClassVar[bool] = True
 
     def __init__(self, raw: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor, total: float) -> None:
         """``mean`` and ``inverse`` (p,) are in units of ``raw``."""

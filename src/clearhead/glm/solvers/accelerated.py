@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clearhead.glm.penalties import Penalty
-from clearhead.glm.solvers.model import Effort, Model, through
+from clearhead.glm.solvers.model import Effort, Model
 
 __all__ = ["STEPS", "accelerate"]
 
@@ -27,7 +27,7 @@ def accelerate(model: Model, start: Tensor, penalty: Penalty, lambda_: float, ef
         for step in range(STEPS * effort.sweeps):
             following = (1 + (1 + 4 * momentum.square()).sqrt()) / 2
             Y = W + (momentum - 1) / following * (W - previous)
-            slope = model.slope - _apply(model, Y - start)
+            slope = model.slope - model.bent(Y - start)
             new = penalty.prox(Y + size * slope, size, lambda_, model.features)
             momentum = torch.where(((Y - new) * (new - W)).sum() > 0, one, following)
             previous, W = W, new
@@ -57,9 +57,3 @@ def _largest_curvature(model: Model) -> float:
     spread = model.S.max() if model.S.ndim == 1 else torch.linalg.matrix_norm(model.S, 2)
     added = torch.linalg.eigvals(-(model.right.flatten(1) @ model.left.flatten(1).T).double().cpu()).real.max()
     return model.norm * float(spread) + max(float(added), 0.0)
-
-
-def _apply(model: Model, delta: Tensor) -> Tensor:
-    """B·Δ for Δ (a, k)."""
-    weights = model.right.flatten(1) @ delta.flatten()
-    return through(model.gram @ delta, model.S) - (weights @ model.left.flatten(1)).view_as(delta)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from clearhead.glm.fit import FULL_CURVATURE
 from clearhead.glm.penalties import Penalty
+from clearhead.glm.products import product
 
-__all__ = ["Effort", "Model", "accelerated", "levels", "model_width", "through"]
+__all__ = ["Effort", "Model", "accelerated", "levels", "model_width", "padded", "through"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Model:
     norm: float = 0.0
     exact: bool = False
 
+    def bent(self, delta: Tensor) -> Tensor:
+        """(a, width) B·Δ for Δ (a, width), whose columns beyond the outputs are zero."""
+        moved = through(padded(product(self.gram, delta[:, : self.slope.shape[1]]), delta.shape[1]), self.S)
+        shares = self.right.flatten(1) @ delta.flatten()
+        return moved.sub_((shares @ self.left.flatten(1)).view_as(delta))
+
 
 def accelerated(device: torch.device) -> bool:
     """Whether `minimise` takes gradient steps, whose length needs the Gram matrix's largest eigenvalue."""
@@ -53,6 +61,11 @@ def model_width(outputs: int, device: torch.device) -> int:
     if device.type != "cpu" or outputs == 1 or outputs > FULL_CURVATURE:
         return outputs
     return max(8, 1 << (outputs - 1).bit_length())
+
+
+def padded(values: Tensor, width: int) -> Tensor:
+    """(…, width): values with columns of zeros."""
+    return pad(values, (0, width - values.shape[-1])) if values.shape[-1] < width else values
 
 
 def through(values: Tensor, S: Tensor) -> Tensor:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.glm.products import product
-from clearhead.glm.solvers.model import through
+from clearhead.glm.solvers.model import padded, through
 
 __all__ = ["SecantMemory"]
 
@@ -40,7 +39,7 @@ class SecantMemory:
         if curvature <= FLATTEST * float(step.norm()) * float(change.norm()):
             return
         if not self.count:
-            self._steps, self._left = (torch.zeros(m * self.size, *step.shape).to(step) for m in (1, 2))
+            self._steps, self._left = (step.new_zeros(m * self.size, *step.shape) for m in (1, 2))
         place = self.count % self.size
         self._steps[place], self._left[2 * place + 1] = step, change
         self.count += 1
@@ -68,11 +67,11 @@ class SecantMemory:
         """(m, a, width) G·s of each step; outputs that only pad it are left out where that is cheaper."""
         if gram is not self._gram:
             self._gram, self._known = gram, max(0, self.count - self.size)
-            self._bent = torch.zeros(self.size, *steps.shape[1:]).to(steps)
+            self._bent = steps.new_zeros(self.size, *steps.shape[1:])
         for number in range(max(self._known, self.count - self.size), self.count):
             place = number % self.size
             moved = product(gram, steps[place, :, : self.outputs].contiguous())
-            self._bent[place] = pad(moved, (0, steps.shape[2] - moved.shape[1]))
+            self._bent[place] = padded(moved, steps.shape[2])
         self._known = self.count
         return self._bent[: len(steps)]
 

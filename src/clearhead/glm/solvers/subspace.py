@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.glm.penalties import Penalty
-from clearhead.glm.products import product
-from clearhead.glm.solvers.model import Model, levels, through
+from clearhead.glm.solvers.model import Model, levels
 
 __all__ = ["Descent", "Rule", "refine"]
 
@@ -21,6 +19,7 @@ STEPS = 15  # of conjugate gradients a round
 SHARE = 0.3  # of what may be left, at which a round ends
 
 AGAIN = 2  # sweeps after one
+INSTEAD = 20  # sweeps in the place of one that led uphill
 
 Descent = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
@@ -33,6 +32,11 @@ class Rule:
     bounds: Tensor
     ridge: Tensor
     used: Tensor
+
+    @property
+    def kinked(self) -> Tensor:
+        """(a, 1) whether zero is a weight like no other."""
+        return (self.bounds[:, 1:] > 0) | self.bounds[:, :1].isinf()
 
     @classmethod
     def of(cls, model: Model, start: Tensor, penalty: Penalty, lambda_: float) -> Rule:
@@ -59,46 +63,38 @@ def refine(model: Model, start: Tensor, found: Tensor, slope: Tensor, descent: D
     ``slope`` (a, width) is minus the model's gradient there; ``descent`` sweeps from given weights and slope as often
     as it is told. Sweeps find which weights are zero and take what is steep at once, but what is flat last. The gap
     charges for the square of all that is left, so steps of models half solved are steps half won. Weights that would
-    change sign become zero, if that leads downhill.
+    change sign become zero; where that leads uphill, sweeps do the work.
     """
     allowed = ENOUGH * float(rule.residual(start, model.slope).square().sum())
     for _ in range(ROUNDS):
         residual = rule.residual(found, slope)
         if float(residual.square().sum()) <= allowed:
             break
-        step, bent = _conjugate(model, residual, found != 0, rule.ridge, SHARE * allowed)
+        step, bent = _conjugate(model, residual, (found != 0) & rule.used, rule.ridge, SHARE * allowed)
         new = found + step
-        crossed = new * found < 0
+        crossed = (new * found < 0) & rule.kinked
         if bool(crossed.any()):
             new = new.masked_fill(crossed, 0.0)
-            bent = _bent(model, new - found)
-        if rule.rise(found, new, slope, bent) >= 0:
-            break
-        found, slope = descent(new, slope - bent, AGAIN)
+            bent = model.bent(new - found)
+        if rule.rise(found, new, slope, bent) < 0:
+            found, slope = descent(new, slope - bent, AGAIN)
+        else:
+            found, slope = descent(found, slope, INSTEAD)
     return found
-
-
-def _bent(model: Model, delta: Tensor) -> Tensor:
-    """(a, width) B·Δ of the model."""
-    moved = through(_padded(product(model.gram, delta[:, : model.slope.shape[1]]), delta.shape[1]), model.S)
-    shares = model.right.flatten(1) @ delta.flatten()
-    return moved.sub_((shares @ model.left.flatten(1)).view_as(delta))
-
-
-def _padded(values: Tensor, width: int) -> Tensor:
-    return pad(values, (0, width - values.shape[1])) if values.shape[1] < width else values
 
 
 def _conjugate(model: Model, residual: Tensor, used: Tensor, ridge: Tensor, enough: float) -> tuple[Tensor, Tensor]:
     """A step (a, width) on the ``used`` weights that takes their residual away, and B times it."""
     spread = model.S if model.S.ndim == 1 else model.S.diagonal()
-    scale = 1 / (model.gram.diagonal()[:, None] * spread + ridge).clamp(min=1e-30)
+    scale = model.gram.diagonal()[:, None] * spread + ridge
+    used = used & (scale > 0)
+    scale = torch.where(used, 1 / scale, 0.0)
     r = residual * used
     step, bent = torch.zeros_like(r), torch.zeros_like(r)
     direction = scale * r
     size = float((r * direction).sum())
     for _ in range(STEPS):
-        moved = _bent(model, direction)
+        moved = model.bent(direction)
         curvature = (moved + ridge * direction) * used
         bend = float((direction * curvature).sum())
         if bend <= 0 or size <= 0:  # rounding
