@@ -23,9 +23,12 @@ from clearhead.glm.bundle import DualBundle
 from clearhead.glm.designs import dense
 from clearhead.glm.kernels import descent
 from clearhead.glm.problem import Problem
+from clearhead.glm.solvers import model
 from clearhead.glm.solvers.secant import SecantMemory
 from solver_ours import read_seconds, warm
 from solver_rows import ROWS, grid
+
+EXPONENTIAL = 30.0  # operations a logit beside the outer product: its exponential, sums and the residual
 
 
 @dataclass
@@ -85,6 +88,7 @@ def parts() -> dict[str, Part]:
         "Z·Δ": Part(),
         "Gram matrix": Part(),
         "softmax pass": Part(),
+        "G·Δ in conjugate gradients": Part(),
         "secant correction": Part(cores=1),
         "mixtures of dual points": Part(cores=1),
     }
@@ -95,11 +99,16 @@ def parts() -> dict[str, Part]:
     def gram(_result: Any, design: Any, left: Any, right: Any) -> tuple[float, float]:
         return 0.0, 2.0 * design.shape[0] * len(left) * len(right)
 
+    def softmax(_result: Any, _loss: Any, logits: Any, *_rest: Any) -> tuple[float, float]:
+        lanes = logits.shape[1]
+        return 2.0 * logits.numel() * logits.element_size(), logits.numel() * (2.0 * lanes + EXPONENTIAL)
+
     clocked_descent(found["coordinate descent"])
+    clocked(model, "product", found["G·Δ in conjugate gradients"], product)
     clocked(dense, "transposed_product", found["Zᵀ·θ"], product)
     clocked(dense, "product", found["Z·Δ"], product)
     clocked(dense.DenseDesign, "gram", found["Gram matrix"], gram)
-    clocked(row_arrays, "evaluate", found["softmax pass"])
+    clocked(row_arrays, "evaluate", found["softmax pass"], softmax)
     clocked(SecantMemory, "correction", found["secant correction"])
     clocked(DualBundle, "best", found["mixtures of dual points"])
     return found

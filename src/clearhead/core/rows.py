@@ -17,6 +17,7 @@ from clearhead.core.sparse import SparseRows, is_sparse
 __all__ = [
     "BLOCK_BYTES",
     "BLOCK_ROWS",
+    "SMALLEST",
     "CastRows",
     "Rows",
     "TensorRows",
