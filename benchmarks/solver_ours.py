@@ -61,7 +61,7 @@ def measured(row: Row, tol: float, repeats: int) -> dict[str, Any]:
     warm(row)
     before = resident()
     X, y = row.data()
-    problem = Problem.build(X, y, row.loss)
+    problem = Problem.build(X.double(), y, row.loss)  # the λ's of everyone
     lambdas, null, outputs = grid(problem, row), problem.null[1], problem.n_outputs
     del problem
     readings = []

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.glm.members import data
 
-from clearhead.core.rows import BLOCK_BYTES, SMALLEST, TensorRows, read_ahead, touched
+from clearhead.core.rows import TensorRows, read_ahead
 from clearhead.core.scaling import Standardizer
 from clearhead.glm import Binomial, Multinomial, SolveOptions, fit_path
 from clearhead.glm.blockwise import Blockwise
@@ -125,13 +125,3 @@ def test_a_pass_is_counted_once(outputs: int) -> None:
     arrays = Blockwise(part, Multinomial().labels(y, 400), torch.ones(400).double(), None, Multinomial())
     arrays.against(arrays.fit(arrays.logits(W), torch.zeros(outputs).double()).theta)
     assert part.reads == 2
-
-
-@pytest.mark.parametrize("rows", [1, SMALLEST, 4_000, 9_000])
-def test_the_first_block_comes_in_parts_that_grow_and_every_row_comes_once(rows: int) -> None:
-    X = torch.arange(rows * 700, dtype=torch.float32).view(rows, 700)
-    parts = list(touched(TensorRows(X)))
-    assert torch.equal(torch.cat([block for _, block in parts]), X)
-    assert [span.start for span, _ in parts] == [0, *(span.stop for span, _ in parts[:-1])]
-    assert all(len(block) == span.stop - span.start for span, block in parts)
-    assert len(parts[0][1]) == min(rows, max(SMALLEST, min(rows, BLOCK_BYTES // 2800) // 16))

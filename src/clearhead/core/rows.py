@@ -17,7 +17,6 @@ from clearhead.core.sparse import SparseRows, is_sparse
 __all__ = [
     "BLOCK_BYTES",
     "BLOCK_ROWS",
-    "SMALLEST",
     "CastRows",
     "Rows",
     "TensorRows",
@@ -33,8 +32,6 @@ __all__ = [
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 16 << 20  # of a block that is read ahead: so large that what is done once a block does not count
-SMALLEST = 256  # rows of a block, where there are so many
-GROWTH = 4  # the first block's first part is a sixteenth, and parts double
 PAGE = 4096  # bytes
 _END = object()
 T = TypeVar("T")
@@ -151,18 +148,12 @@ def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
 
 
 def touched(rows: Rows) -> Iterator[tuple[slice, Tensor]]:
-    """Blocks of `BLOCK_BYTES`, in memory when they come: a number of every page of a memory map is looked at. The first
-    one comes in parts that grow, for nothing is worked on before it is there."""
+    """Blocks of `BLOCK_BYTES`, in memory when they come: a number of every page of a memory map is looked at."""
     p, itemsize = rows.shape[1], rows.dtype.itemsize
-    for span, block in rows.blocks(max(SMALLEST, BLOCK_BYTES // (p * itemsize))):
-        start = 0
-        while start < len(block):
-            size = len(block) if span.start else max(SMALLEST, len(block) >> GROWTH, start)
-            part = block[start : start + size]
-            if part.device.type == "cpu" and part.numel() and part.is_contiguous():
-                part.detach().view(-1)[:: PAGE // part.element_size()].max()
-            yield slice(span.start + start, span.start + start + len(part)), part
-            start += len(part)
+    for span, block in rows.blocks(max(256, BLOCK_BYTES // (p * itemsize))):
+        if block.device.type == "cpu" and block.numel() and block.is_contiguous():
+            block.detach().view(-1)[:: PAGE // block.element_size()].max()
+        yield span, block
 
 
 def as_tensor(X: Any) -> Tensor:
