@@ -10,7 +10,7 @@ from clearhead.glm import ElasticNet, Status, fit_path
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.solvers import inner, subspace
 from clearhead.glm.solvers.model import Effort, Model, model_width, padded
-from clearhead.glm.solvers.subspace import ENOUGH, Rule
+from clearhead.glm.solvers.subspace import Rule
 
 
 def stretched(outputs: int, seed: int) -> Model:
@@ -51,7 +51,7 @@ def test_little_of_the_residual_is_left(outputs: int, penalty: Penalty, monkeypa
         before = rule.residual(start, model.slope).square().sum()
         minimum = inner.minimise(model, start, penalty, lambda_, Effort(20_000, 1e-12))
         slope = _slope(model, found)
-        assert float(rule.residual(found, slope).square().sum()) <= 1.5 * ENOUGH * float(before)
+        assert float(rule.residual(found, slope).square().sum()) <= 1.5 * Effort().left * float(before)
         least, reached = (value(model, W, penalty, lambda_) for W in (minimum, found))
         assert least <= reached + 1e-9 * abs(least)
         assert float(rule.residual(minimum, _slope(model, minimum)).abs().max()) < 1e-4

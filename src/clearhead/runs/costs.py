@@ -13,7 +13,8 @@ from clearhead.runs.workload import STORED, Job, steps_at, working_share
 __all__ = ["Costs"]
 
 SOFTMAX = 2.6  # passes over the logits a certificate: the intercept's Newton steps and the line search
-SWEEPS = 35  # of an inner solve, on average, as far as its budget allows them
+SWEEPS = 35  # of an inner solve for one output, on average, as far as its budget allows them
+FEW = 7  # of one for several: five, and what conjugate gradients cost on average in sweeps
 OTHER = 0.3  # of products, loss and inner solves: what small tensors and waiting threads add, by the solver's profile
 PASSES = 1.5  # of all rows from where they are stored, a λ: 1 to 2 were measured
 
@@ -72,7 +73,7 @@ class Costs:
         """The correction of the model by secant pairs, and the sweeps."""
         job, steps = self.job, max(steps_at(self.job, index), 1.0)
         allowed: float = max(job.rows * job.p / (2 * a**2), 4000 / a, 10) * 1.2 ** min(steps / 2, 10)
-        sweeps = min(allowed, SWEEPS)
+        sweeps = min(allowed, SWEEPS) if job.outputs == 1 else FEW
         descent = self.roofline.seconds("descent", job.outputs, int(4 * a * a))
         return a * a * job.outputs * sweeps * descent + 4 * MEMORY * a * a * self.model / self.roofline.gemm
 

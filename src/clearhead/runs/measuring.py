@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import tempfile
@@ -183,7 +184,7 @@ def _descents(device: torch.device) -> Iterator[Rate]:
             start = torch.zeros(a, k, device=device)
 
             def work(model: Model = model, start: Tensor = start) -> Tensor:
-                return minimise(model, start, ElasticNet(0.99), 1e-4, Effort(SWEEPS, 0.0))
+                return minimise(model, start, ElasticNet(0.99), 1e-4, Effort(SWEEPS, 0.0, math.inf))
 
             yield Rate("descent", k, 4 * a * a, _best(work, device, 2) / (SWEEPS * a * a * k))
 

@@ -26,7 +26,7 @@ def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     rule = Rule.of(model, start, penalty, lambda_)
     descent = (_narrow if model.S.ndim == 2 else _wide)(model, rule, penalty.grouped, effort.tol)
     found, slope = descent(start, model.slope, effort.sweeps)
-    return (found if penalty.grouped else refine(model, start, found, slope, descent, rule))[:, :k]
+    return (found if penalty.grouped else refine(model, start, found, slope, descent, rule, effort.left))[:, :k]
 
 
 def _narrow(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:

@@ -17,10 +17,12 @@ __all__ = ["Effort", "Model", "accelerated", "levels", "model_width", "padded", 
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard an inner solve tries: sweeps, and the size of the last change relative to the first."""
+    """How hard an inner solve tries: sweeps, the size of the last change relative to the first, and the share of the
+    squared residual that may be left: what rows know beyond it, a step cannot use."""
 
     sweeps: int = 10
     tol: float = 0.05
+    left: float = 0.05
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,6 @@ from clearhead.glm.solvers.model import Model, levels
 
 __all__ = ["Descent", "Rule", "refine"]
 
-ENOUGH = 0.05  # the share of a model's squared residual that may be left: what rows know beyond it, a step cannot use
 ROUNDS = 2
 STEPS = 15  # of conjugate gradients a round
 SHARE = 0.3  # of what may be left, at which a round ends
@@ -57,15 +56,18 @@ class Rule:
         return float((curve + torch.where(self.used, size + ridge, 0.0)).sum())
 
 
-def refine(model: Model, start: Tensor, found: Tensor, slope: Tensor, descent: Descent, rule: Rule) -> Tensor:
+def refine(
+    model: Model, start: Tensor, found: Tensor, slope: Tensor, descent: Descent, rule: Rule, left: float
+) -> Tensor:
     """Weights (a, width) nearer the model's minimum than ``found``, to which some sweeps from ``start`` have led.
 
     ``slope`` (a, width) is minus the model's gradient there; ``descent`` sweeps from given weights and slope as often
-    as it is told. Sweeps find which weights are zero and take what is steep at once, but what is flat last. The gap
-    charges for the square of all that is left, so steps of models half solved are steps half won. Weights that would
-    change sign become zero; where that leads uphill, sweeps do the work.
+    as it is told; ``left`` is the share of the squared residual that may stay. Sweeps find which weights are zero and
+    take what is steep at once, but what is flat last. The gap charges for the square of all that is left, so steps of
+    models half solved are steps half won. Weights that would change sign become zero; where that leads uphill, sweeps
+    do the work.
     """
-    allowed = ENOUGH * float(rule.residual(start, model.slope).square().sum())
+    allowed = left * float(rule.residual(start, model.slope).square().sum())
     for _ in range(ROUNDS):
         residual = rule.residual(found, slope)
         if float(residual.square().sum()) <= allowed:
