@@ -10,8 +10,12 @@ import torch
 from tests.glm.members import LOSSES, data
 
 from clearhead.glm import Binomial, ElasticNet, Gaussian, GroupElasticNet, Multinomial, SolveOptions, Status, fit
+from clearhead.glm.certificate import certify
+from clearhead.glm.designs import SparseDesign
 from clearhead.glm.losses import Loss
 from clearhead.glm.penalties import Penalty
+from clearhead.glm.polish import polish
+from clearhead.glm.problem import Problem
 
 LAST_DIGIT = SolveOptions(polish=True)
 PENALTIES = [
@@ -94,10 +98,35 @@ def test_as_given_with_an_offset_and_weights(loss: Loss, target, intercept: bool
 
 def test_a_limit_that_came_first_is_not_reported_once_the_optimum_is_reached() -> None:
     X, scores = data()
-    options = SolveOptions(polish=True, max_iter=3)
-    solution = fit(X[:, :9], scores.argmax(1), lambda_=0.02, tol=1e-9, options=options)
-    assert (solution.status is Status.Converged) == (solution.gap <= 1e-9)
-    assert solution.status is Status.Converged
+    statuses = [
+        fit(X[:, :9], scores.argmax(1), lambda_=0.02, tol=1e-9, options=SolveOptions(polish=polish, max_iter=3)).status
+        for polish in (False, True)
+    ]
+    assert statuses == [Status.IterationLimit, Status.Converged]
+
+
+def test_rows_come_in_blocks_and_only_with_the_features_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, scores = data()
+    rows, seen, forms = SparseDesign.rows, [], importlib.import_module("scipy.sparse")
+    monkeypatch.setattr("clearhead.glm.polish.WRITTEN", 500)
+    monkeypatch.setattr(SparseDesign, "rows", lambda self, index: seen.append(rows(self, index)) or seen[-1])
+    kept = {"lambda_": 0.1, "tol": 1e-3}
+    whole = fit(X, scores.argmax(1), options=LAST_DIGIT, **kept)
+    assert not seen
+    wide = forms.csr_array(np.hstack([X.numpy(), np.zeros((len(X), 400))]))
+    parts = fit(wide, scores.argmax(1), options=LAST_DIGIT, **kept)
+    assert len(seen) > 1
+    assert max(block.numel() for block in seen) <= 500
+    torch.testing.assert_close(parts.coef[: X.shape[1]], whole.coef, rtol=1e-8, atol=1e-10)
+
+
+def test_the_deadline_ends_it() -> None:
+    X, scores = data()
+    problem, penalty = Problem.build(X, scores.argmax(1), Multinomial()), ElasticNet(0.9)
+    loose = fit(X, scores.argmax(1), penalty=penalty, lambda_=0.05, tol=1e-3)
+    point = certify(problem, penalty, 0.05, loose.coef, problem.logits(loose.coef), loose.intercept)
+    assert polish(problem, penalty, 0.05, point, deadline=0.0) is point
+    assert polish(problem, penalty, 0.05, point).kkt < 1e-6 * point.kkt
 
 
 def test_values_beyond_the_range_of_their_type_raise_nothing() -> None:
@@ -110,8 +139,10 @@ def test_features_that_say_the_same_share_a_weight_no_worse_than_before() -> Non
     """The Hessian is singular: the lasso has many optima, and one of them is reached."""
     X, scores = data()
     X = torch.cat([X[:, :4], X[:, :4]], 1)
-    solution = fit(X, scores.argmax(1), penalty=ElasticNet(1.0), lambda_=0.02, tol=1e-4, options=LAST_DIGIT)
+    kept = {"penalty": ElasticNet(1.0), "lambda_": 0.02, "tol": 1e-4}
+    solution = fit(X, scores.argmax(1), options=LAST_DIGIT, **kept)
     assert solution.kkt <= 1e-13
+    assert solution.objective <= fit(X, scores.argmax(1), **kept).objective
 
 
 def test_in_float32_it_ends_at_rounding() -> None:

@@ -60,3 +60,23 @@ def test_another_gram_matrix_is_noticed() -> None:
     first = memory.correction(one, torch.arange(P), S)[0].clone()
     second = memory.correction(2 * one, torch.arange(P), S)[0]
     assert torch.allclose(second[0], 2 * first[0])
+
+
+def test_a_gram_matrix_of_some_features_restricts_the_pairs() -> None:
+    """What there is of matrices beyond 4,096 features: pairs are known on the working set alone."""
+    generator = torch.Generator().manual_seed(5)
+    features, S = torch.tensor([1, 3, 4]), torch.zeros(WIDTH, WIDTH, dtype=torch.float64)
+    S[:OUTPUTS, :OUTPUTS] = torch.eye(OUTPUTS, dtype=torch.float64)
+    rows = torch.randn(50, P, generator=generator, dtype=torch.float64)[:, features]
+    gram, pairs = rows.T @ rows / 50, []
+    few, all_of_them = SecantMemory(SIZE, OUTPUTS), SecantMemory(SIZE, OUTPUTS)
+    for _ in range(6):
+        s = torch.zeros(P, WIDTH, dtype=torch.float64)
+        s[features, :OUTPUTS] = torch.randn(3, OUTPUTS, generator=generator, dtype=torch.float64)
+        pairs.append((s, 1.5 * s))
+        few.add(*pairs[-1])
+        all_of_them.add(s[features], 1.5 * s[features])
+    found = few.correction(gram, features, S)
+    expected = all_of_them.correction(gram, torch.arange(3), S)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)

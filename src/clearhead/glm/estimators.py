@@ -165,7 +165,8 @@ class ElasticNetPathRegressor(_Regressor):
 
 
 class _ChosenByFolds(_PathEstimator):
-    """λ from K-fold cross-validation on one shared grid."""
+    """λ from K-fold cross-validation on one shared grid; few weights of few rows are solved again there, to the last
+    digit, whatever ``solver`` made the path."""
 
     def __init__(
         self,

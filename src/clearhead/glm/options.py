@@ -32,8 +32,8 @@ class SolveOptions:
     zero : end the path with λ = 0, no penalty at all; a warning says if the classes separate (no optimum exists).
     stop_on_failure : stop at the first λ that does not converge.
     polish : end at each λ with Newton steps on the weights in use until the optimum is exact to rounding, where these
-        weights and the rows are few, in memory, penalties on entries and outputs at most 64; ``tol`` leaves weights
-        uncertain by some √tol.
+        weights and the rows are few, in memory, penalties on entries, outputs at most 64, and the fit is not one of
+        `fit_paths`; ``tol`` leaves weights uncertain by some √tol.
     memory : bytes the features and the solver's arrays may take; rows that do not fit are streamed from where they are
         stored, and arrays of rows × outputs that do not fit are made anew by blocks. A share of what is free when None.
     """

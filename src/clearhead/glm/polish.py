@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,13 +21,14 @@ from clearhead.glm.row_arrays import Whole
 __all__ = ["affordable", "polish"]
 
 MULTIPLY_ADDS = 2e9  # of one Hessian, beyond which a solution is left as it is
-WRITTEN = 1 << 22  # numbers of rows that are written out at once
+WRITTEN = 1 << 22  # numbers that are written out at once
+ARRAYS = 6  # of rows × outputs among them
 STEPS = 20
 ROUNDINGS = 4  # of the steepest slope, in which the optimality conditions are met
 FLAT = 1e-13  # eigenvalues below this share of the largest are directions in which the loss does not change
 
 
-def polish(problem: Problem, penalty: Penalty, lambda_: float, point: Point) -> Point:
+def polish(problem: Problem, penalty: Penalty, lambda_: float, point: Point, deadline: float = math.inf) -> Point:
     """``point`` with a KKT residual at the rounding's level, where that can be had: penalties on entries, λ > 0, rows
     in memory, at most `FULL_CURVATURE` outputs and few weights in use; else as it is.
 
@@ -38,6 +41,8 @@ def polish(problem: Problem, penalty: Penalty, lambda_: float, point: Point) -> 
         wanted = (best.coef != 0) | (penalty.violation(best.coef.double(), best.slope, lambda_) > 0)
         found = best.kkt <= ROUNDINGS * eps * float(best.slope.abs().max())
         if found or not affordable(problem.design.total, int(wanted.sum()), problem.n_outputs):
+            break
+        if math.isfinite(deadline) and distributed.smallest(deadline - time.monotonic()) < 0:
             break
         step = _Newton(problem, penalty, lambda_, best, *wanted.nonzero(as_tuple=True)).step()
         if step is None:
@@ -54,12 +59,12 @@ def polish(problem: Problem, penalty: Penalty, lambda_: float, point: Point) -> 
 def affordable(rows: float, used: int, outputs: int) -> bool:
     """Whether a Hessian over so many weights in use, and the intercept, can be paid."""
     size = used + outputs
-    return max(rows, size) * size**2 + rows * outputs**2 <= MULTIPLY_ADDS
+    return outputs <= FULL_CURVATURE and max(rows, size) * size**2 + rows * outputs**2 <= MULTIPLY_ADDS
 
 
 def _applies(problem: Problem, penalty: Penalty, lambda_: float) -> bool:
     held = isinstance(problem.arrays, Whole) and problem.design.at_hand
-    return held and not penalty.grouped and problem.n_outputs <= FULL_CURVATURE and lambda_ > 0
+    return held and not penalty.grouped and lambda_ > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +124,13 @@ class _Newton:
         """Some rows at a time: the ``used`` features and a one, the weighted curvature of each output with the weight
         itself as its last column, and q = y − θ."""
         problem, k = self.problem, self.problem.n_outputs
-        size, n = max(1, WRITTEN // problem.n_features), len(problem.weight)
+        design, n = problem.design.narrowed(used), len(problem.weight)
+        size = max(1, WRITTEN // (len(used) + ARRAYS * k))
+        problem.design.reads += 1
         for start in range(0, n, size):
             span = slice(start, min(start + size, n))
             index = torch.arange(span.start, span.stop, device=used.device)
-            Z = problem.design.rows(index)[:, used].double()
+            Z = design.rows(index).double()
             Y = problem.arrays.written(span)[:, :k].double()
             theta = problem.loss.residual(self.point.logits[span, :k].double() + self.point.intercept, Y)
             weight = problem.weight[span, None]

@@ -85,7 +85,7 @@ def _solve(
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
     if limits.polish and status not in (Status.TimeLimit, Status.Diverged):
-        best = polish(problem, penalty, lambda_, best)
+        best = polish(problem, penalty, lambda_, best, limits.deadline)
         dual = max(dual, best.dual)
         status = _reached(problem, best, dual, limits, watch) or status
     solver.reached = best

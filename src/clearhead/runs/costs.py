@@ -6,15 +6,15 @@ import torch
 
 from clearhead.glm.products import padded_width
 from clearhead.glm.room import MEMORY, WHOLE_GRAM
-from clearhead.glm.solvers.model import model_width
+from clearhead.glm.solvers.model import accelerated, model_width
 from clearhead.runs.roofline import Roofline
 from clearhead.runs.workload import STORED, Job, steps_at, working_share
 
 __all__ = ["Costs"]
 
 SOFTMAX = 2.6  # passes over the logits a certificate: the intercept's Newton steps and the line search
-SWEEPS = 35  # of an inner solve for one output, on average, as far as its budget allows them
-FEW = 7  # of one for several: five, and what conjugate gradients cost on average in sweeps
+SWEEPS = 35  # of an inner solve for one output or on a GPU, on average, as far as its budget allows them
+FEW = 7  # of one for several outputs: five, and what conjugate gradients cost on average in sweeps
 OTHER = 0.3  # of products, loss and inner solves: what small tensors and waiting threads add, by the solver's profile
 PASSES = 1.5  # of all rows from where they are stored, a λ: 1 to 2 were measured
 
@@ -30,6 +30,7 @@ class Costs:
         self.forward = SOFTMAX + 1 if blockwise else 1
         self.width = padded_width(job.outputs, device)
         self.model = model_width(job.outputs, device)
+        self.short = job.outputs > 1 and not accelerated(device)
         wide = 2 if job.dtype is torch.float64 else 1
         self.cells = job.rows * job.p * wide
         size = job.rows * job.p * job.dtype.itemsize
@@ -73,7 +74,7 @@ class Costs:
         """The correction of the model by secant pairs, and the sweeps."""
         job, steps = self.job, max(steps_at(self.job, index), 1.0)
         allowed: float = max(job.rows * job.p / (2 * a**2), 4000 / a, 10) * 1.2 ** min(steps / 2, 10)
-        sweeps = min(allowed, SWEEPS) if job.outputs == 1 else FEW
+        sweeps = FEW if self.short else min(allowed, SWEEPS)
         descent = self.roofline.seconds("descent", job.outputs, int(4 * a * a))
         return a * a * job.outputs * sweeps * descent + 4 * MEMORY * a * a * self.model / self.roofline.gemm
 
