@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.core.quantized import CODES
-from clearhead.glm.products import BITS, VECTOR_OUTPUTS, padded_width, product, transposed_product
+from clearhead.glm.products import BITS, VECTOR_OUTPUTS, padded, padded_width, product, transposed_product
 from clearhead.glm.split import HALVES, split_product, split_transposed, tensor_cores
 
 if TYPE_CHECKING:
@@ -56,7 +55,8 @@ class Block:
             return product(self.raw, W)
         if self._splits:
             scaled = W * self.inverse[:, None]
-            return self._padded(split_product(self._halves, scaled, -(self.mean @ scaled)))
+            values = split_product(self._halves, scaled, -(self.mean @ scaled))
+            return padded(values, padded_width(values.shape[1], values.device))
         if not self._compiled(W.shape[1]):
             return product(self.dense(), W)
         from clearhead.glm.kernels.products import times
@@ -111,10 +111,6 @@ class Block:
     def _halves(self) -> Tensor:
         """The rows in half precision; every code is a float16 number."""
         return self.raw.half() if self.raw.dtype is CODES else self.raw
-
-    def _padded(self, values: Tensor) -> Tensor:
-        extra = padded_width(values.shape[1], values.device) - values.shape[1]
-        return pad(values, (0, extra)) if extra else values
 
     def _compiled(self, outputs: int) -> bool:
         assert self.mean is not None

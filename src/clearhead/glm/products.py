@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
-__all__ = ["BITS", "VECTOR_OUTPUTS", "compute_dtype", "padded_width", "product", "transposed_product"]
+__all__ = ["BITS", "VECTOR_OUTPUTS", "compute_dtype", "padded", "padded_width", "product", "transposed_product"]
 
 VECTOR_OUTPUTS = 16
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # for numbers of any type that are only moved
@@ -22,6 +22,11 @@ def padded_width(outputs: int, device: torch.device) -> int:
     if device.type != "cpu" or outputs == 1 or outputs > VECTOR_OUTPUTS:
         return outputs
     return 8 if outputs <= 8 else 16
+
+
+def padded(values: Tensor, width: int) -> Tensor:
+    """(…, width): values with columns of zeros."""
+    return pad(values, (0, width - values.shape[-1])) if values.shape[-1] < width else values
 
 
 def product(Z: Tensor, W: Tensor) -> Tensor:

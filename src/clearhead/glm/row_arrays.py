@@ -18,7 +18,7 @@ from clearhead.glm.design import Design
 from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
-from clearhead.glm.products import padded_width
+from clearhead.glm.products import padded, padded_width
 from clearhead.glm.targets import Labels
 
 __all__ = ["Logits", "RowArrays", "Whole"]
@@ -49,7 +49,7 @@ class RowArrays(ABC):
 
     def pad(self, values: Tensor) -> Tensor:
         """(m, k) to (m, width) in compute precision."""
-        return pad(values.to(self.design.dtype), (0, self.width - values.shape[1])).contiguous()
+        return padded(values.to(self.design.dtype), self.width).contiguous()
 
     @cached_property
     def target_sum(self) -> Tensor:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.glm.fit import FULL_CURVATURE
 from clearhead.glm.penalties import Penalty
-from clearhead.glm.products import product
+from clearhead.glm.products import padded, product
 
-__all__ = ["Effort", "Model", "accelerated", "levels", "model_width", "padded", "through"]
+__all__ = ["Effort", "Model", "accelerated", "levels", "model_width", "through"]
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,6 @@ def model_width(outputs: int, device: torch.device) -> int:
     if device.type != "cpu" or outputs == 1 or outputs > FULL_CURVATURE:
         return outputs
     return max(8, 1 << (outputs - 1).bit_length())
-
-
-def padded(values: Tensor, width: int) -> Tensor:
-    """(…, width): values with columns of zeros."""
-    return pad(values, (0, width - values.shape[-1])) if values.shape[-1] < width else values
 
 
 def through(values: Tensor, S: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from clearhead.core import distributed
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
+from clearhead.glm.products import padded
 from clearhead.glm.room import MEMORY
 from clearhead.glm.row_arrays import Logits
 from clearhead.glm.solvers.base import Solver
@@ -103,8 +104,7 @@ class ProxNewton(Solver):
 
     def _pad(self, values: Tensor) -> Tensor:
         """(…, k) to the model's width, in compute precision."""
-        k = values.shape[1]
-        return pad(values.to(self.problem.dtype), (0, model_width(k, values.device) - k)).contiguous()
+        return padded(values.to(self.problem.dtype), model_width(values.shape[1], values.device)).contiguous()
 
     def _square(self, values: Tensor) -> Tensor:
         if values.ndim == 1:

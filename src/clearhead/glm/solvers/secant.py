@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clearhead.glm.products import product
-from clearhead.glm.solvers.model import padded, through
+from clearhead.glm.products import padded, product
+from clearhead.glm.solvers.model import through
 
 __all__ = ["SecantMemory"]
 
