@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.glm import room
@@ -19,7 +18,7 @@ from clearhead.glm.block import Block
 from clearhead.glm.design import Design
 from clearhead.glm.fit import Fit
 from clearhead.glm.losses import Multinomial
-from clearhead.glm.products import VECTOR_OUTPUTS, padded_width
+from clearhead.glm.products import VECTOR_OUTPUTS, padded, padded_width
 from clearhead.glm.row_arrays import RowArrays
 from clearhead.glm.targets import Labels, numbers_or_rows
 
@@ -113,7 +112,7 @@ class Blockwise(RowArrays):
         for span, Z in self._blocks():
             weight = self.design.weight[span, None]
             columns = torch.cat([self.written(span)[:, :k] * weight, weight], 1)
-            sums += Z.against(pad(columns, (0, padded_width(k + 1, weight.device) - k - 1)), k + 1)
+            sums += Z.against(padded(columns, padded_width(k + 1, weight.device)), k + 1)
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]
 

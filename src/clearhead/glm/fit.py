@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.glm.losses import Loss, Multinomial
-from clearhead.glm.products import VECTOR_OUTPUTS
+from clearhead.glm.products import VECTOR_OUTPUTS, padded
 from clearhead.glm.targets import Labels, numbers_or_rows
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: 
         (loss.mean_curvature if k <= FULL_CURVATURE else loss.mean_diagonal)(
             residual, targets, weight[:, None]
         ).double(),
-        pad(residual, (0, logits.shape[1] - k)),
+        padded(residual, logits.shape[1]),
     )
 
 

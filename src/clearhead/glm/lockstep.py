@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.core.memory import available_memory
 from clearhead.glm.design import Design
 from clearhead.glm.kernels.threads import all_threads, threads_for_rows
-from clearhead.glm.products import padded_width
+from clearhead.glm.products import padded, padded_width
 
 __all__ = ["Lockstep", "SharedDesign", "at_once"]
 
@@ -107,13 +106,13 @@ class Lockstep:
         for request in asked:
             k = request.columns.shape[1]
             part = wide[:, start : start + k]
-            request.answer = pad(part, (0, padded_width(k, self.base.device) - k)).contiguous()
+            request.answer = padded(part, padded_width(k, self.base.device)).contiguous()
             start += k
 
     def _against(self, asked: list[Request]) -> None:
         T = torch.cat([r.columns for r in asked], 1)
         outputs = T.shape[1]
-        sums = self.base.against(pad(T, (0, padded_width(outputs, self.base.device) - outputs)).contiguous(), outputs)
+        sums = self.base.against(padded(T, padded_width(outputs, self.base.device)).contiguous(), outputs)
         start = 0
         for request in asked:
             k = request.columns.shape[1]

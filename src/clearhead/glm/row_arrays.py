@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.glm.design import Design
@@ -150,7 +149,7 @@ class Whole(RowArrays):
         for span, Z in self.design.blocks():
             weight = self.design.weight[span, None]
             T = torch.cat([theta[span, :k], self.written(span)[:, :k], torch.ones_like(weight)], 1) * weight
-            sums += Z.against(pad(T, (0, padded_width(count, device) - count)), count)
+            sums += Z.against(padded(T, padded_width(count, device)), count)
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
 

@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.core.scaling import Standardizer
 from clearhead.core.sparse import SparseRows
 from clearhead.glm.design import Design
-from clearhead.glm.products import compute_dtype, padded_width
+from clearhead.glm.products import compute_dtype, padded, padded_width
 
 __all__ = ["SparseDesign"]
 
@@ -76,7 +75,7 @@ class SparseDesign(Design):
         self.reads += 1
         scaled = self._inverse[:, None] * W.to(self.device, torch.float64)
         k = W.shape[1]
-        scaled = pad(scaled, (0, padded_width(k, self.device) - k))
+        scaled = padded(scaled, padded_width(k, self.device))
         return (self.stored.forward @ scaled.to(self.dtype)).sub_((self._mean @ scaled).to(self.dtype))
 
     def against(self, T: Tensor, outputs: int) -> Tensor:
