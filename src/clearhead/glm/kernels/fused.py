@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clearhead.glm.kernels.compiled import compiled
 from clearhead.glm.kernels.products import against_rows, stored_kind, stored_size, times_rows
-from clearhead.glm.kernels.softmax import CHUNK, DRIVERS, SoftmaxPass, padded_bias
+from clearhead.glm.kernels.softmax import DRIVERS, SoftmaxPass
 from clearhead.glm.kernels.threads import over_rows
 from clearhead.glm.products import BITS
 
@@ -26,14 +26,13 @@ SUMMED = 2048  # rows whose gradient is summed in storage precision before float
 def _driver(bits: int, width: int, kind: int, labelled: int) -> Callable[..., None]:
     dtype = torch.float32 if bits == 32 else torch.float64
     times, softmax, against = times_rows(bits, kind), DRIVERS[dtype, width, labelled], against_rows(bits, kind)
-    size, stored = bits // 8, stored_size(bits, kind)
-    target = 8 if labelled else width * size
+    stored = stored_size(bits, kind)
 
     def rows(
-        raw: Any, used: Any, few: Any, stride: int, mean: int, few_mean: int, w: int, u: int, k: int, b: int, y: int,
-        weights: int, weight: Any, logits: Any, theta: Any, terms: Any, part: Any, total: Any, some: Any, gradient: Any,
+        raw: Any, used: Any, few: Any, stride: int, mean: int, few_mean: int, w: int, u: int, b: Any, y: Any,
+        weight: Any, logits: Any, theta: Any, total: Any, some: Any, gradient: Any,
     ) -> None:  # fmt: skip
-        wanted, (n, p) = len(gradient) > 0, raw.shape
+        wanted, (n, p), k = len(gradient) > 0, raw.shape, len(b)
         for start in range(0, n, ROWS):
             m = min(ROWS, n - start)
             at = raw.ctypes.data + start * stride * stored
@@ -45,10 +44,7 @@ def _driver(bits: int, width: int, kind: int, labelled: int) -> Callable[..., No
                 times(few.ctypes.data, u, few_mean, w, k, u, logits.ctypes.data, width, m)
             else:
                 times(at, stride, mean, w, k, u, logits.ctypes.data, width, m)
-            softmax(
-                logits.ctypes.data, b, y + start * target, weights + start * size, theta.ctypes.data,
-                weight[start : start + m], terms, part, total, m,
-            )  # fmt: skip
+            softmax(logits[:m], b, y[start : start + m], weight[start : start + m], theta[:m], total)
             if not wanted:
                 continue
             for i in range(m):
@@ -82,27 +78,24 @@ def fused_pass(
     zeros, or class numbers (n,), int64; ``w`` (n,) weights.
     """
     (n, p), k, dtype = Z.shape, W.shape[1], w.dtype
-    kind, size = stored_kind(Z, mean, dtype), w.element_size()
-    kernel = _driver(8 * size, width, kind, int(Y.ndim == 1))
-    columns, bias, weight = W.to(dtype).T.contiguous(), padded_bias(b, width, dtype), w.numpy()
-    line = 8 if Y.ndim == 1 else width * size
+    kind = stored_kind(Z, mean, dtype)
+    kernel = _driver(8 * w.element_size(), width, kind, int(Y.ndim == 1))
+    columns, bias, weight, targets = W.to(dtype).T.contiguous(), b.to(dtype).numpy(), w.numpy(), Y.numpy()
     # Numbers that are only moved are integers of their size: numpy has no bfloat16.
     raw = Z.detach().view(BITS[Z.element_size()]).numpy()
     index = np.empty(0, np.int64) if used is None else used.numpy()
     few_mean = None if mean is None or used is None else mean[used].contiguous()
     centre, few_centre = (0 if t is None else t.data_ptr() for t in (mean, few_mean))
-    places = Y.data_ptr(), w.data_ptr()
     results: dict[int, Any] = {}
 
     def work(part: int, start: int, stop: int) -> None:
-        y, ww = (at + start * step for at, step in zip(places, (line, size), strict=True))
+        span = slice(start, stop)
         logits, theta = np.empty((2, ROWS, width), weight.dtype)
-        terms, sums = np.empty((CHUNK, 2), weight.dtype), np.empty((1 + width, width), weight.dtype)
         total, few = np.zeros((2 + width, width)), np.empty((ROWS, len(index)), raw.dtype)
         some, found = np.zeros((k, p), weight.dtype), np.zeros((k if gradient else 0, p))
         kernel(
-            raw[start:stop], index, few, Z.stride(0), centre, few_centre, columns.data_ptr(), len(W), k,
-            bias.data_ptr(), y, ww, weight[start:stop], logits, theta, terms, sums, total, some, found,
+            raw[span], index, few, Z.stride(0), centre, few_centre, columns.data_ptr(), len(W), bias, targets[span],
+            weight[span], logits, theta, total, some, found,
         )  # fmt: skip
         results[part] = total, found
 

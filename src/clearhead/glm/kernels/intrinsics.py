@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from clearhead.glm.kernels.ir import I64, Lanes, Stored, counted_loop
 
-__all__ = ["dot_tile", "emit", "exponentials", "outer_tile", "softmax_block", "tile"]
+__all__ = ["dot_tile", "emit", "exponentials", "outer_tile", "tile"]
 
 tile: Any = intrinsic(prefer_literal=True)  # what it decorates is called without the typing context
 
@@ -110,56 +110,6 @@ def outer_tile(
             lanes.store(builder, total, sums[c], I64(v))
 
     return emit((bits, width, vectors, outputs, kind), 9, generate)
-
-
-@tile  # type: ignore[untyped-decorator]
-def softmax_block(
-    _context: Any, bits: Any, width: Any, labelled: Any,
-    z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any,
-) -> Any:  # fmt: skip
-    """For n rows z + b: t = y − q, each row's Σᵢ yᵢ(zᵢ − max z) and Σᵢ exp(zᵢ − max z) in ``terms``, and in ``sums``
-    those over rows of wq and wqqᵀ. With ``labelled`` 1, y has one class number a row, int64."""
-
-    def generate(
-        lanes: Lanes, labelled: int, builder: Any, z: Any, b: Any, y: Any, w: Any, n: Any, t: Any, terms: Any, sums: Any
-    ) -> None:
-        logits, targets, out = (lanes.pointer(builder, a) for a in (z, y, t))
-        numbers = builder.inttoptr(y, I64.as_pointer())
-        weights, out_terms = lanes.scalars(builder, w), lanes.scalars(builder, terms)
-        bias = lanes.load(builder, lanes.pointer(builder, b), I64(0))
-
-        def target_of(i: Any) -> Any:
-            if labelled:
-                return lanes.one_hot(builder, builder.load(builder.gep(numbers, [i])))
-            return lanes.load(builder, targets, i)
-
-        def body(i: Any, carried: list[Any]) -> list[Any]:
-            row = builder.fadd(lanes.load(builder, logits, i), bias)
-            peak = lanes.max(builder, row)
-            below = builder.fsub(row, lanes.splat(builder, peak))
-            powers = lanes.exp(builder, below)
-            total = lanes.sum(builder, powers)
-            q = builder.fmul(powers, lanes.splat(builder, builder.fdiv(ir.Constant(lanes.scalar, 1.0), total)))
-            wide = lanes.splat(builder, builder.load(builder.gep(weights, [i])))
-            target = target_of(i)
-            theta = builder.fsub(target, q)
-            lanes.store(builder, theta, out, i)
-            twice = builder.mul(i, I64(2))
-            fitted = lanes.sum(builder, builder.fmul(target, below))
-            builder.store(fitted, builder.gep(out_terms, [twice]))
-            builder.store(total, builder.gep(out_terms, [builder.add(twice, I64(1))]))
-            weighted = builder.fmul(q, wide)
-            entries = [lanes.lane(builder, weighted, c) for c in range(lanes.width)]
-            return [
-                builder.fadd(carried[0], weighted),
-                *[lanes.fma(builder, e, q, old) for e, old in zip(entries, carried[1:], strict=True)],
-            ]
-
-        totals = lanes.pointer(builder, sums)
-        for r, value in enumerate(counted_loop(builder, n, [lanes.zero] * (1 + lanes.width), body)):
-            lanes.store(builder, value, totals, I64(r))
-
-    return emit((bits, width, labelled), 8, generate)
 
 
 @tile  # type: ignore[untyped-decorator]

@@ -106,15 +106,14 @@ class Lanes:
         mask = ir.Constant(ir.VectorType(I32, self.width), [c] * self.width)
         return builder.shuffle_vector(v, ir.Constant(self.vector, ir.Undefined), mask)
 
-    def one_hot(self, builder: Any, number: Any) -> Any:
-        """1 in the lane of an int64 number, 0 elsewhere."""
+    def where_equal(self, builder: Any, numbers: Any, number: Any) -> Any:
+        """1 in the lanes whose integer is an int64 ``number``, 0 elsewhere."""
         kind = self.integers
         index = number if kind.element.width == 64 else builder.trunc(number, kind.element)
         first = builder.insert_element(ir.Constant(kind, ir.Undefined), index, I32(0))
         everywhere = ir.Constant(ir.VectorType(I32, self.width), [0] * self.width)
-        number = builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), everywhere)
-        same = builder.icmp_signed("==", number, ir.Constant(kind, list(range(self.width))))
-        return builder.select(same, self.constant(1.0), self.zero)
+        wanted = builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), everywhere)
+        return builder.select(builder.icmp_signed("==", numbers, wanted), self.constant(1.0), self.zero)
 
     def any_nonzero(self, builder: Any, v: Any) -> Any:
         """Whether a lane differs from zero, as one bit."""

@@ -11,13 +11,16 @@ import torch
 from torch import Tensor
 
 from clearhead.glm.kernels.compiled import compiled
-from clearhead.glm.kernels.intrinsics import softmax_block
+from clearhead.glm.kernels.ir import native_lanes
 from clearhead.glm.kernels.products import WIDTHS
+from clearhead.glm.kernels.softmax_lanes import softmax_lanes
 from clearhead.glm.kernels.threads import over_rows
 
-__all__ = ["CHUNK", "DRIVERS", "SoftmaxPass", "padded_bias", "softmax_pass"]
+__all__ = ["DRIVERS", "SoftmaxPass", "softmax_pass"]
 
-CHUNK = 64  # rows summed in storage precision before float64 takes over
+CHUNK = 64  # rows whose logarithms are taken together
+APART = 16_384  # rows that make a part for one thread worth waking it
+SUMMED = 64  # rows that a lane sums up in storage precision before float64 takes over
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,40 +43,79 @@ class SoftmaxPass:
         return torch.diag(self.probability) - self.outer
 
 
-def _driver(bits: int, width: int, labelled: int) -> Callable[..., None]:
-    size = bits // 8
-    target = 8 if labelled else width * size  # bytes of a row's target
-
-    def rows(z: int, b: int, y: int, w: int, t: int, weight: Any, terms: Any, part: Any, total: Any, n: int) -> None:
-        for start in range(0, n, CHUNK):
-            m = min(CHUNK, n - start)
-            offset = start * width * size
-            softmax_block(
-                bits,
-                width,
-                labelled,
-                z + offset,
-                b,
-                y + start * target,
-                w + start * size,
-                m,
-                t + offset,
-                terms.ctypes.data,
-                part.ctypes.data,
-            )
-            for r in range(part.shape[0]):
-                for c in range(width):
-                    total[1 + r, c] += part[r, c]
-            # Rows of one weight share a logarithm: of the product of at most `CHUNK` sums between 1 and ``width``.
-            held, product = np.float64(weight[start]), 1.0
-            for i in range(m):
-                w_i = np.float64(weight[start + i])
-                if w_i != held:
-                    total[0, 0] += held * np.log(product)
-                    held, product = w_i, 1.0
-                product *= np.float64(terms[i, 1])
-                total[0, 0] -= w_i * np.float64(terms[i, 0])
+def _add_losses(terms: Any, weight: Any, total: Any) -> None:
+    """Σ w(log of the sum − fitted) of some rows, whose two terms are in ``terms`` (groups, 2, lanes)."""
+    # Rows of one weight share a logarithm: of the product of at most `CHUNK` sums between 1 and the number of outputs.
+    lanes, held, product = terms.shape[2], np.float64(weight[0]), 1.0
+    for i in range(len(weight)):
+        w, group, lane = np.float64(weight[i]), i // lanes, i % lanes
+        if w != held:
             total[0, 0] += held * np.log(product)
+            held, product = w, 1.0
+        product *= np.float64(terms[group, 1, lane])
+        total[0, 0] -= w * np.float64(terms[group, 0, lane])
+    total[0, 0] += held * np.log(product)
+
+
+def _add_sums(sums: Any, total: Any, k: int) -> None:
+    """Sums by lanes (1 + width, width, lanes), which become zero, to ``total``."""
+    for c in range(k):
+        for lane in range(sums.shape[2]):
+            total[1, c] += np.float64(sums[0, c, lane])
+        for d in range(c + 1):
+            whole = 0.0
+            for lane in range(sums.shape[2]):
+                whole += np.float64(sums[1 + c, d, lane])
+            total[2 + c, d] += whole
+            if d < c:
+                total[2 + d, c] += whole
+    sums[:] = 0
+
+
+_add_losses = compiled(_add_losses)
+_add_sums = compiled(_add_sums)
+
+
+def _driver(bits: int, width: int, labelled: int) -> Callable[..., None]:
+    """Z (n, width), b (k,), targets, weight (n,), theta (n, width) and ``total`` (2 + width, width): see `softmax_pass`
+    and `SoftmaxPass.of`."""
+    lanes, size = native_lanes(bits), bits // 8
+    line, target = width * size, 8 if labelled else width * size  # bytes of a row
+
+    def group(Z: Any, b: Any, Y: Any, weight: Any, theta: Any, terms: Any, sums: Any, scratch: Any, at: int) -> None:
+        softmax_lanes(
+            bits, lanes, width, labelled, Z.ctypes.data + at * line, b.ctypes.data, Y.ctypes.data + at * target,
+            weight.ctypes.data + at * size, len(b), theta.ctypes.data + at * line, terms.ctypes.data,
+            sums.ctypes.data, scratch.ctypes.data,
+        )  # fmt: skip
+
+    group = compiled(group)
+
+    def last(Z: Any, b: Any, Y: Any, weight: Any, theta: Any, terms: Any, sums: Any, scratch: Any, at: int) -> None:
+        m = len(Z) - at
+        z, t, w = np.zeros((lanes, width), Z.dtype), np.empty((lanes, width), Z.dtype), np.zeros(lanes, Z.dtype)
+        y = np.zeros((lanes, *Y.shape[1:]), Y.dtype)
+        z[:m], w[:m], y[:m] = Z[at:], weight[at:], Y[at:]
+        group(z, b, y, w, t, terms, sums, scratch, 0)
+        theta[at:] = t[:m]
+
+    last = compiled(last)
+
+    def rows(Z: Any, b: Any, Y: Any, weight: Any, theta: Any, total: Any) -> None:
+        n, k = len(Z), len(b)
+        scratch, sums = np.zeros((3, width, lanes), Z.dtype), np.zeros((1 + width, width, lanes), Z.dtype)
+        terms = np.empty((CHUNK // lanes, 2, lanes), Z.dtype)
+        for start in range(0, n, CHUNK):
+            stop = min(start + CHUNK, n)
+            for at in range(start, stop, lanes):
+                some = terms[(at - start) // lanes]
+                if at + lanes <= n:
+                    group(Z, b, Y, weight, theta, some, sums, scratch, at)
+                else:
+                    last(Z, b, Y, weight, theta, some, sums, scratch, at)
+            _add_losses(terms, weight[start:stop], total)
+            if stop == n or stop % (SUMMED * lanes) == 0:
+                _add_sums(sums, total, k)
 
     return compiled(rows)
 
@@ -92,31 +134,17 @@ def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tens
     ``Y`` are targets (n, width) padded with zeros, or the class number of each row (n,), int64; ``w`` (n,) weights;
     ``theta`` (n, width) receives y − q.
     """
-    n, width = Z.shape
-    kernel, size = DRIVERS[Z.dtype, width, int(Y.ndim == 1)], Z.element_size()
-    row = width * size
-    lines = (row, 8 if Y.ndim == 1 else row, size, row)  # bytes of a row of each
-    bias = padded_bias(b, width, Z.dtype)
-    weight = w.numpy()
-    numpy_type = weight.dtype
-    pointers = [a.data_ptr() for a in (Z, Y, w, theta)]
+    width = Z.shape[1]
+    kernel = DRIVERS[Z.dtype, width, int(Y.ndim == 1)]
+    bias = b.to(Z.dtype).numpy()
+    logits, targets, weight, residual = (a.numpy() for a in (Z, Y, w, theta))
     results: dict[int, Any] = {}
 
     def work(part: int, start: int, stop: int) -> None:
-        z, y, ww, t = (pointer + start * line for pointer, line in zip(pointers, lines, strict=True))
-        total = np.zeros((2 + width, width))
-        terms, sums = np.empty((CHUNK, 2), numpy_type), np.empty((1 + width, width), numpy_type)
-        kernel(z, bias.data_ptr(), y, ww, t, weight[start:stop], terms, sums, total, stop - start)
+        span, total = slice(start, stop), np.zeros((2 + width, width))
+        kernel(logits[span], bias, targets[span], weight[span], residual[span], total)
         results[part] = total
 
-    parts = over_rows(n, work)
+    parts = over_rows(len(Z), work, least=APART)
     total = torch.from_numpy(sum(results[i] for i in range(parts)))
     return SoftmaxPass.of(total, k)
-
-
-def padded_bias(b: Tensor, width: int, dtype: torch.dtype) -> Tensor:
-    """(width,) the intercept b (k,); padded outputs get a logit so small that their probability is nil, and the product
-    with their zero target is 0."""
-    bias = torch.full((width,), -1e30, dtype=dtype)
-    bias[: len(b)] = b.to(dtype)
-    return bias
