@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +24,10 @@ __all__ = ["WIDTHS", "against", "against_rows", "outer_rows", "stored_kind", "st
 
 WIDTHS = (8, 16)
 CHUNK = 2048  # rows summed in the storage precision before float64 takes over
-BLOCK = 16  # rows of a column tile: they and the next as many stay in cache while all columns pass
+NEAR = 1728  # bytes of a weight row in use at once: those of ten outputs stay in the first cache beside four rows
+STRIP = 32  # rows that pass by a piece of the weights
+LINE = 16  # numbers that a piece is a multiple of: whole vectors
+BLOCK = 32  # rows of a column tile: they and the next as many stay in cache while all columns pass
 
 
 def _widest(bits: int) -> int:
@@ -38,17 +43,17 @@ def _tall(bits: int, kind: int) -> tuple[int, int]:
 
 @cache
 def _times_strip(bits: int, kind: int, rows: int, outputs: int) -> Callable[..., None]:
-    """z (rows, outputs) += (x − mean) (rows, p)·w, a row of w for each output."""
+    """z (rows, outputs) += (x − mean) (rows, p)·w, a row of w for each output, ``line`` numbers apart."""
     size, stored, lanes = bits // 8, stored_size(bits, kind), native_lanes(bits)
 
-    def strip(x: int, stride: int, mean: int, w: int, p: int, z: int, width: int) -> None:
+    def strip(x: int, stride: int, mean: int, w: int, line: int, p: int, z: int, width: int) -> None:
         whole = p // lanes
         done = whole * lanes
         if whole:
-            dot_tile(bits, lanes, rows, outputs, kind, x, stride, mean, w, p, whole, z, width)
+            dot_tile(bits, lanes, rows, outputs, kind, x, stride, mean, w, line, whole, z, width)
         if done < p:
             x, mean, w = x + done * stored, mean + done * size, w + done * size
-            dot_tile(bits, 1, rows, outputs, kind, x, stride, mean, w, p, p - done, z, width)
+            dot_tile(bits, 1, rows, outputs, kind, x, stride, mean, w, line, p - done, z, width)
 
     return compiled(strip)
 
@@ -59,25 +64,37 @@ def times_rows(bits: int, kind: int) -> Callable[..., None]:
     size, stored, most = bits // 8, stored_size(bits, kind), _widest(bits)
     five, three, single, one = (_times_strip(bits, kind, *tile) for tile in ((4, 5), (4, 3), (4, 1), (1, 1)))
 
-    def rows(x: int, stride: int, mean: int, w: int, k: int, p: int, z: int, width: int, n: int) -> None:
+    def piece(x: int, stride: int, mean: int, w: int, line: int, k: int, p: int, z: int, width: int, n: int) -> None:
         i = 0
         while i < n:
             at, c = x + i * stride * stored, 0
             while c < k:
-                weights, to = w + c * p * size, z + (i * width + c) * size
+                weights, to = w + c * line * size, z + (i * width + c) * size
                 if i + 4 > n:
-                    one(at, stride, mean, weights, p, to, width)
+                    one(at, stride, mean, weights, line, p, to, width)
                     c += 1
                 elif most == 5 and c + 5 <= k:
-                    five(at, stride, mean, weights, p, to, width)
+                    five(at, stride, mean, weights, line, p, to, width)
                     c += 5
                 elif c + 3 <= k:
-                    three(at, stride, mean, weights, p, to, width)
+                    three(at, stride, mean, weights, line, p, to, width)
                     c += 3
                 else:
-                    single(at, stride, mean, weights, p, to, width)
+                    single(at, stride, mean, weights, line, p, to, width)
                     c += 1
             i += 4 if i + 4 <= n else 1
+
+    piece = compiled(piece)
+
+    def rows(x: int, stride: int, mean: int, w: int, k: int, p: int, z: int, width: int, n: int) -> None:
+        pieces = max(1, (p * size + NEAR // 2) // NEAR)
+        columns = -(-p // pieces)
+        columns += -columns % LINE
+        for start in range(0, n, STRIP):
+            at, to, m = x + start * stride * stored, z + start * width * size, min(STRIP, n - start)
+            for j in range(0, p, columns):
+                some, weights = min(columns, p - j), w + j * size
+                piece(at + j * stored, stride, mean + j * size, weights, p, k, some, to, width, m)
 
     return compiled(rows)
 
@@ -123,13 +140,32 @@ def outer_rows(bits: int, kind: int) -> Callable[..., None]:
 
 @cache
 def against_rows(bits: int, kind: int) -> Callable[..., None]:
-    """The kernel of `against`, for rows whose sums are kept in storage precision."""
+    """g (k, p) += Tᵀ·(X − mean) for addresses of n rows x and t and of g, summed in storage precision."""
     size, stored, outer = bits // 8, stored_size(bits, kind), outer_rows(bits, kind)
 
     def rows(x: int, stride: int, mean: int, t: int, line: int, k: int, p: int, g: int, n: int) -> None:
         for start in range(0, n, BLOCK):
             at, factors = x + start * stride * stored, t + start * line * size
             outer(at, stride, mean, factors, line, k, p, g, p, min(BLOCK, n - start), BLOCK * stride)
+
+    return compiled(rows)
+
+
+@cache
+def _summed_rows(bits: int, kind: int) -> Callable[..., None]:
+    """The kernel of `against`: ``total`` (k, p) float64 += the sums over chunks of rows, which pass through ``some``
+    (k, p)."""
+    size, stored, against = bits // 8, stored_size(bits, kind), against_rows(bits, kind)
+
+    def rows(x: int, stride: int, mean: int, t: int, line: int, some: Any, total: Any, n: int) -> None:
+        k, p = total.shape
+        for start in range(0, n, CHUNK):
+            at, factors = x + start * stride * stored, t + start * line * size
+            some[:] = 0
+            against(at, stride, mean, factors, line, k, p, some.ctypes.data, min(CHUNK, n - start))
+            for c in range(k):
+                for j in range(p):
+                    total[c, j] += some[c, j]
 
     return compiled(rows)
 
@@ -167,19 +203,15 @@ def against(Z: Tensor, T: Tensor, k: int, mean: Tensor | None = None) -> Tensor:
     """(p, k) float64 = (Z − mean)ᵀ·(first k columns of T), summed in T's precision over chunks of rows and in float64
     over chunks; Z and ``mean`` as in `times`."""
     kind, size, width = stored_kind(Z, mean, T.dtype), T.element_size(), T.shape[1]
-    kernel, stored = against_rows(8 * size, kind), Z.element_size()
+    kernel, stored = _summed_rows(8 * size, kind), Z.element_size()
     (n, p), stride = Z.shape, Z.stride(0)
     z, t, m = Z.data_ptr(), T.data_ptr(), 0 if mean is None else mean.data_ptr()
-    sums: dict[int, Tensor] = {}
+    sums: dict[int, Any] = {}
 
     def work(part: int, start: int, stop: int) -> None:
-        total = torch.zeros(k, p, dtype=torch.float64)
-        for first in range(start, stop, CHUNK):
-            chunk = torch.zeros(k, p, dtype=T.dtype)
-            rows, x = min(CHUNK, stop - first), z + first * stride * stored
-            kernel(x, stride, m, t + first * width * size, width, k, p, chunk.data_ptr(), rows)
-            total += chunk
+        some, total = np.empty((k, p), f"f{size}"), np.zeros((k, p))
+        kernel(z + start * stride * stored, stride, m, t + start * width * size, width, some, total, stop - start)
         sums[part] = total
 
     parts = over_rows(n, work)
-    return torch.stack([sums[i] for i in range(parts)]).sum(0).T.contiguous()
+    return torch.from_numpy(np.ascontiguousarray(sum(sums[i] for i in range(parts)).T))
