@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from clearhead.core import distributed
 from clearhead.glm.losses import Loss, Multinomial
 from clearhead.glm.products import VECTOR_OUTPUTS, padded
 from clearhead.glm.targets import Labels, numbers_or_rows
@@ -42,6 +43,13 @@ class Fit:
     def packed(self) -> Tensor:
         """The sums as one vector, to add over ranks."""
         return torch.cat([self.theta_mean.new_tensor([self.loss]), self.theta_mean, self.curvature.flatten()])
+
+    def averaged(self, total: float) -> Fit:
+        """Sums of this rank's rows to means over the ``total`` of all ranks."""
+        if distributed.world_size() > 1:
+            sums = distributed.all_reduce(self.packed()) / total
+            return Fit.unpacked(sums, self.theta, len(self.theta_mean))
+        return Fit(self.loss / total, self.theta_mean / total, self.curvature / total, self.theta)
 
     @classmethod
     def unpacked(cls, sums: Tensor, theta: Any, k: int) -> Fit:

@@ -36,8 +36,7 @@ class InterceptSolver:
         held = problem.arrays.held
         self._costly = not held or problem.n_outputs > FULL_CURVATURE
         # Where logits are made anew, each trial is a pass over the rows; of a parabola the whole step is the best.
-        self._spared, self._halvings = (0, 20) if held else (1, 3)
-        self._halvings = 1 if problem.loss.quadratic else self._halvings
+        self._halvings = 1 if problem.loss.quadratic else (20 if held else 3)
 
     def solve(self, logits: Logits, start: Tensor, limit: int, slack: float, keep: bool) -> tuple[Tensor, Fit]:
         """As `Problem.solve_intercept`."""
@@ -46,7 +45,7 @@ class InterceptSolver:
         if not self.problem.intercept:
             return b, fit
         enough = self._enough(slack)
-        for _ in range(limit - self._spared):
+        for _ in range(limit):
             if not math.isfinite(fit.loss) or bool((fit.theta_mean.abs() <= enough).all()):
                 break
             trial, following = self._descend(logits, b, self._step(fit), fit)
@@ -68,10 +67,9 @@ class InterceptSolver:
         self._last = (logits, b, fit)
 
     def _enough(self, slack: float) -> Tensor:
-        """(k,) mean residuals that are rounding, or cost no more than allowed where a step is costly."""
+        """(k,) mean residuals that are rounding, more of it where a step is costly, or cost no more than allowed."""
         eps, mean = torch.finfo(self.problem.dtype).eps, self.problem.target_mean
-        rounding = 0.3 * eps * torch.ones_like(mean)
-        return rounding.maximum(max(10 * eps, slack) * mean.abs()) if self._costly else rounding
+        return (max(10 * eps * self._costly, slack) * mean.abs()).clamp(min=0.3 * eps)
 
     def _known(self, logits: Logits, b: Tensor) -> Fit | None:
         """What the last search ended with, where it is asked for again: a line search's fit by its certificate."""
@@ -86,7 +84,11 @@ class InterceptSolver:
         else:
             # S is singular along equal shifts of all classes; adding that direction makes the system regular.
             ridge = curvature.diagonal().mean().clamp(min=1e-12) / len(slope) * self.problem.loss.shift_invariant
-            step = torch.linalg.lstsq(curvature + ridge, slope).solution
+            factor, failed = torch.linalg.cholesky_ex(curvature + ridge)
+            if int(failed):  # outputs of which nothing is uncertain
+                step = torch.linalg.lstsq(curvature + ridge, slope).solution
+            else:
+                step = torch.cholesky_solve(slope[:, None], factor)[:, 0]
         return distributed.agreed(step).to(fit.theta_mean)
 
     def _corrected(self, slope: Tensor, diagonal: Tensor) -> Tensor:

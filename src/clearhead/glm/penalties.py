@@ -63,10 +63,12 @@ class Penalty(ABC):
     def value(self, W: Tensor, lambda_: float) -> float:
         """λ Σⱼ fⱼ[…] in float64."""
         W = W.double()
-        factors = self.weights(len(W), W)
-        used = torch.where(torch.isfinite(factors), factors, torch.zeros_like(factors))  # excluded weights are zero
-        l1 = self.l1_ratio * (used * self.size(W)).sum()
-        return lambda_ * float(l1 + (1 - self.l1_ratio) / 2 * (used * W.square()).sum())
+        size, square = self.size(W), W.square()
+        if self.factors is not None:
+            factors = self.weights(len(W), W)
+            used = torch.where(torch.isfinite(factors), factors, 0.0)  # excluded weights are zero
+            size, square = used * size, used * square
+        return lambda_ * (self.l1_ratio * float(size.sum()) + (1 - self.l1_ratio) / 2 * float(square.sum()))
 
     def prox(self, W: Tensor, step: Tensor | float, lambda_: float, features: Tensor | None = None) -> Tensor:
         """argmin_U ½‖U−W‖² + step·penalty(U) (eq. 4) of all or the listed features; ``step``: a number or (p, 1)."""
@@ -84,7 +86,7 @@ class Penalty(ABC):
         if not bool((excess > 0).any()):
             return 0.0
         ridge = lambda_ * (1 - self.l1_ratio) * factors
-        if bool(((ridge == 0) & (excess > 0)).any()):
+        if bool((ridge == 0).any()) and bool(((ridge == 0) & (excess > 0)).any()):
             return math.inf
         return float((excess.square() / (2 * ridge).clamp(min=1e-300)).sum())
 
@@ -93,16 +95,15 @@ class Penalty(ABC):
         factors = self.weights(len(V), V)
         V = V.clamp(min=0) if self.nonnegative else V
         excess = (self.size(V) - lambda_ * self.l1_ratio * factors).clamp(min=0)
-        return torch.where(torch.isfinite(factors), excess, torch.zeros_like(excess)), factors
+        return excess if self.factors is None else torch.where(torch.isfinite(factors), excess, 0.0), factors
 
     def violation(self, W: Tensor, V: Tensor, lambda_: float) -> Tensor:
         """(p, …) distance of V = −∂loss/∂W from the subdifferential at W: zero at the optimum."""
         factors = self.weights(len(W), W)
         finite = torch.isfinite(factors)
-        scale = lambda_ * torch.where(finite, factors, torch.zeros_like(factors))
-        slope = V - scale * (1 - self.l1_ratio) * W
-        distance = self.distance(W, slope, scale * self.l1_ratio)
-        return torch.where(finite, distance, torch.zeros_like(distance))
+        scale = lambda_ * torch.where(finite, factors, 0.0)
+        distance = self.distance(W, V - scale * (1 - self.l1_ratio) * W, scale * self.l1_ratio)
+        return distance if self.factors is None else torch.where(finite, distance, 0.0)
 
     @abstractmethod
     def size(self, V: Tensor) -> Tensor:

@@ -142,9 +142,7 @@ class Problem:
 
     def fit(self, logits: Logits, b: Tensor) -> Fit:
         """Loss, residual and mean curvature at ``logits`` + b, summed in float64."""
-        passed = self.arrays.fit(logits, b)
-        sums = distributed.all_reduce(passed.packed()) / self.design.total
-        return Fit.unpacked(sums, passed.theta, self.n_outputs)
+        return self.arrays.fit(logits, b).averaged(self.design.total)
 
     def slope(self, theta: Any) -> Tensor:
         """(p, k) float64 = Zᵀwθ/n of a residual of `fit`."""
@@ -161,8 +159,8 @@ class Problem:
     ) -> tuple[Tensor, Fit]:
         """The exact intercept (k,) for these logits, by Newton from ``start``, and the fit there.
 
-        It ends when the mean residual is rounding. Where outputs are many, or a step is a pass over the rows, a
-        residual of ``slack`` of the mean target is good enough. With ``keep`` the same logits will be asked for next.
+        It ends when the mean residual is rounding, or at most ``slack`` of the mean target. With ``keep`` the same
+        logits will be asked for next.
         """
         return self._intercepts.solve(logits, start, limit, slack, keep)
 

@@ -88,8 +88,7 @@ def times_rows(bits: int, kind: int) -> Callable[..., None]:
 
     def rows(x: int, stride: int, mean: int, w: int, k: int, p: int, z: int, width: int, n: int) -> None:
         pieces = max(1, (p * size + NEAR // 2) // NEAR)
-        columns = -(-p // pieces)
-        columns += -columns % LINE
+        columns = max(1, -(-p // (pieces * LINE))) * LINE
         for start in range(0, n, STRIP):
             at, to, m = x + start * stride * stored, z + start * width * size, min(STRIP, n - start)
             for j in range(0, p, columns):

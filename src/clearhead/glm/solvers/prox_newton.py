@@ -180,7 +180,7 @@ class ProxNewton(Solver):
         size, slack = 1.0, rounding * abs(point.objective)
         for _ in range(25):
             logits = self.problem.logits(coef)
-            intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=2, keep=True)
+            intercept, fit = self.problem.solve_intercept(logits, point.intercept, limit=1, keep=True)
             margin = point.objective + 1e-4 * size * min(decrease, 0.0) + slack - (fit.loss + penalty)
             if distributed.smallest(margin) >= 0:
                 return coef, logits, intercept

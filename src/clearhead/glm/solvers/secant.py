@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,8 +58,7 @@ class SecantMemory:
         steps, left = self._steps[:m], self._left[: 2 * m]
         if len(gram) < steps.shape[1]:
             steps, left = steps[:, features], left[:, features]
-        for place, bent in enumerate(self._through(gram, steps)):
-            left[2 * place] = through(bent, S)
+        left[0::2] = through(self._through(gram, steps), S)
         middle = self._middle(steps, left).to(left)
         left = left if left.shape[1] == len(features) else left[:, features]
         return left, (middle @ left.flatten(1)).view_as(left)
@@ -78,13 +78,13 @@ class SecantMemory:
     def _middle(self, steps: Tensor, left: Tensor) -> Tensor:
         """M⁻¹ (2m, 2m) in float64, in the order of ``left``."""
         m = len(steps)
-        order = torch.arange(self.count - m, self.count) % self.size  # the oldest first
-        products = (left.flatten(1) @ steps.flatten(1).T).double().cpu()[:, order]
+        order = np.arange(self.count - m, self.count) % self.size  # the oldest first
+        products = (left.flatten(1) @ steps.flatten(1).T).double().cpu().numpy()[:, order]
         inner, mixed = products[2 * order], products[2 * order + 1].T
-        lower, diagonal = torch.tril(mixed, -1), torch.diag(mixed.diagonal())
-        whole = torch.cat([torch.cat([inner, lower], 1), torch.cat([lower.T, -diagonal], 1)], 0)
-        scale = whole.diagonal().abs().clamp(min=1e-300).rsqrt()
+        lower, diagonal = np.tril(mixed, -1), np.diag(mixed.diagonal())
+        whole = np.block([[inner, lower], [lower.T, -diagonal]])
+        scale = 1 / np.sqrt(np.maximum(np.abs(whole.diagonal()), 1e-300))
         balanced = scale[:, None] * (whole + whole.T) / 2 * scale
-        inverse: Tensor = scale[:, None] * torch.linalg.pinv(balanced, rtol=1e-10, hermitian=True) * scale
-        back = torch.cat([2 * order, 2 * order + 1]).argsort()
-        return inverse[back[:, None], back]
+        inverse = scale[:, None] * np.linalg.pinv(balanced, rcond=1e-10, hermitian=True) * scale
+        back = np.concatenate([2 * order, 2 * order + 1]).argsort()
+        return torch.from_numpy(inverse[back[:, None], back])
