@@ -33,6 +33,17 @@ def test_products_for_every_remainder(dtype: torch.dtype, p: int, k: int, width:
     torch.testing.assert_close(against(Z, out, k), (Z.T @ out[:, :k]).double(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("p", "k"), [(0, 3), (431, 5), (433, 10), (1300, 10), (2047, 4)])
+def test_products_in_pieces_of_the_weights(p: int, k: int) -> None:
+    """With as many features as make one piece and more; and with none."""
+    Z, W = torch.randn(67, p, dtype=torch.float64), torch.randn(p, k, dtype=torch.float64)
+    for dtype, close in ((torch.float64, 1e-12), (torch.float32, 1e-4)):
+        out = torch.zeros(67, padded_width(k, Z.device), dtype=dtype)
+        times(Z.to(dtype), W.to(dtype), out)
+        torch.testing.assert_close(out[:, :k].double(), Z @ W, rtol=close, atol=30 * close)
+        assert not out[:, k:].any()
+
+
 @pytest.mark.parametrize(
     ("stored", "dtype"),
     [
@@ -88,6 +99,29 @@ def test_class_numbers_give_what_one_hot_targets_give(k: int, dtype: torch.dtype
     torch.testing.assert_close(thetas[0], thetas[1], rtol=rounding, atol=rounding)
     assert numbered.loss == pytest.approx(written.loss, rel=rounding)
     torch.testing.assert_close(numbered.outer, written.outer, rtol=rounding, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [1, 3, 8, 15, 63, 64, 65, 1024, 5001, 40_001])
+@pytest.mark.parametrize("k", [2, 3, 8, 10, 16])
+def test_the_softmax_pass_gives_the_sums_of_the_definition(n: int, k: int, dtype: torch.dtype) -> None:
+    """Rows that fill no register, sums that pass to float64 more than once, rows of one weight and of many."""
+    generator, width = torch.Generator().manual_seed(n), 8 if k <= 8 else 16
+    Z, b = torch.randn(n, width, generator=generator, dtype=dtype), torch.randn(k, generator=generator).double()
+    soft = torch.zeros(n, width, dtype=dtype)
+    soft[:, :k] = torch.randn(n, k, generator=generator, dtype=dtype).softmax(1)
+    sure = (3 * Z[:, :k] + b.to(dtype)).double()
+    q, theta = sure.softmax(1), torch.empty_like(Z)
+    close = {"rtol": 3e-6, "atol": 3e-6} if dtype is torch.float32 else {"rtol": 1e-12, "atol": 1e-13}
+    for weight in (torch.ones(n, dtype=dtype), torch.rand(n, generator=generator, dtype=dtype)):
+        w = weight.double()
+        passed = softmax_pass(3 * Z, b, soft, weight, k, theta)
+        torch.testing.assert_close(theta[:, :k].double(), soft[:, :k].double() - q, **close)
+        assert not theta[:, k:].any()
+        torch.testing.assert_close(passed.probability, w @ q, **close)
+        torch.testing.assert_close(passed.outer, q.T @ (w[:, None] * q), **close)
+        exact = -(w[:, None] * soft[:, :k].double() * sure.log_softmax(1)).sum()
+        assert passed.loss == pytest.approx(float(exact), rel=close["rtol"])
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

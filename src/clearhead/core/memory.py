@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import re
 from pathlib import Path
 
 from clearhead.core.errors import SettingError
 
-__all__ = ["anonymous_memory", "available_memory", "parse_bytes", "show_bytes"]
+__all__ = ["anonymous_memory", "available_memory", "give_back", "parse_bytes", "show_bytes"]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -73,3 +75,10 @@ def _field(path: Path, name: str) -> int:
     except OSError:
         return 0
     return 1024 * int(found[1]) if found else 0
+
+
+def give_back() -> None:
+    """Return to the system what freed arrays of some megabytes have left in the heap, where the C library can: such
+    holes grow to several of the arrays that do not fit into them."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library, another system
+        ctypes.CDLL(None).malloc_trim(0)

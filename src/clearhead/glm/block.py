@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from clearhead.core.quantized import CODES
 from clearhead.glm.products import BITS, VECTOR_OUTPUTS, padded, padded_width, product, transposed_product
@@ -15,7 +16,9 @@ from clearhead.glm.split import HALVES, split_product, split_transposed, tensor_
 if TYPE_CHECKING:
     from clearhead.glm.kernels.softmax import SoftmaxPass
 
-__all__ = ["Block", "some_columns", "some_rows"]
+__all__ = ["Block", "is_near", "some_columns", "some_rows"]
+
+NEAR = 10.0  # deviations from zero to a mean: a digit of float32's seven
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,9 @@ class Block:
             scaled = W * self.inverse[:, None]
             values = split_product(self._halves, scaled, -(self.mean @ scaled))
             return padded(values, padded_width(values.shape[1], values.device))
+        if self._whole(W.shape[1]):
+            scaled = W * self.inverse[:, None]
+            return linear(self.raw, scaled.T.contiguous(), -(self.mean @ scaled))
         if not self._compiled(W.shape[1]):
             return product(self.dense(), W)
         from clearhead.glm.kernels.products import times
@@ -75,6 +81,9 @@ class Block:
             sums = split_transposed(self._halves, T).double()
             centre = torch.outer(self.mean.double(), T.sum(0, dtype=torch.float64))
             return (sums - centre) * self.inverse.double()[:, None]
+        if self._whole(outputs):
+            centre = torch.outer(self.mean.double(), T[:, :outputs].sum(0, dtype=torch.float64))
+            return (transposed_product(self.raw, T, outputs) - centre) * self.inverse.double()[:, None]
         if not self._compiled(outputs):
             return transposed_product(self.dense(), T, outputs)
         from clearhead.glm.kernels.products import against
@@ -107,6 +116,14 @@ class Block:
         """Whether half-precision rows are multiplied as they are, by columns split in half-precision terms."""
         return self.raw.dtype is CODES or (self.raw.dtype in HALVES and tensor_cores(self.raw.device))
 
+    def _whole(self, outputs: int) -> bool:
+        """Whether rows in the arithmetic's type are multiplied as they are by matrix products, the means' share taken
+        off the result: where that loses no digits."""
+        assert self.mean is not None
+        assert self.inverse is not None
+        wide = self.raw.dtype is self.mean.dtype and outputs > VECTOR_OUTPUTS and self.raw.device.type == "cpu"
+        return wide and is_near(self.mean, self.inverse)
+
     @property
     def _halves(self) -> Tensor:
         """The rows in half precision; every code is a float16 number."""
@@ -116,6 +133,11 @@ class Block:
         assert self.mean is not None
         known = self.raw.dtype is self.mean.dtype or (self.raw.dtype in HALVES and self.mean.dtype is torch.float32)
         return outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1 and known
+
+
+def is_near(mean: Tensor, inverse: Tensor) -> bool:
+    """Whether means are so few deviations from zero that their share can be taken off a product in its own type."""
+    return not len(mean) or float((mean * inverse).abs().max()) <= NEAR
 
 
 def some_columns(raw: Tensor, features: Tensor) -> Tensor:

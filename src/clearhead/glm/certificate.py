@@ -65,8 +65,8 @@ def certify(
     slack = INTERCEPT * enough / problem.null[1] if enough > 0 else 0.0
     intercept, fit = problem.solve_intercept(logits, start, slack=slack)
     slope = problem.slope(fit.theta)
-    spent = replace(fit, theta=None)  # an array of rows × outputs that nothing else asks for
-    return _judged(problem, penalty, lambda_, coef, intercept, logits, spent, slope, enough, bundle)
+    fit = replace(fit, theta=None)  # an array of rows × outputs that nothing else asks for
+    return _judged(problem, penalty, lambda_, coef, intercept, logits, fit, slope, enough, bundle)
 
 
 def recertify(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,7 +35,8 @@ class InterceptSolver:
         self._last: tuple[Logits, Tensor, Fit] | None = None
         self._pairs: list[tuple[Tensor, Tensor]] = []
         held = problem.arrays.held
-        self._costly = not held or problem.n_outputs > FULL_CURVATURE
+        self._large = held and problem.n_outputs > FULL_CURVATURE
+        self._costly = not held or self._large
         # Where logits are made anew, each trial is a pass over the rows; of a parabola the whole step is the best.
         self._halvings = 1 if problem.loss.quadratic else (20 if held else 3)
 
@@ -48,6 +50,8 @@ class InterceptSolver:
         for _ in range(limit):
             if not math.isfinite(fit.loss) or bool((fit.theta_mean.abs() <= enough).all()):
                 break
+            # Of many outputs, a residual is not held beside the next one.
+            fit = replace(fit, theta=None) if self._large else fit
             trial, following = self._descend(logits, b, self._step(fit), fit)
             if following is None:
                 self._pairs = []  # what misled the step is forgotten
@@ -56,7 +60,8 @@ class InterceptSolver:
             if following is None:
                 break
             self._remember(trial - b, fit.theta_mean - following.theta_mean)
-            b, fit = trial, following
+            b, fit, following = trial, following, None
+        fit = self.problem.fit(logits, b) if fit.theta is None else fit
         self._last = None
         if keep:
             self.expect(logits, b, fit)
@@ -65,6 +70,10 @@ class InterceptSolver:
     def expect(self, logits: Logits, b: Tensor, fit: Fit) -> None:
         """The next search begins at these logits and b, whose fit this is."""
         self._last = (logits, b, fit)
+
+    def forget(self) -> None:
+        """The logits of the last search will not be asked for again."""
+        self._last = None
 
     def _enough(self, slack: float) -> Tensor:
         """(k,) mean residuals that are rounding, more of it where a step is costly, or cost no more than allowed."""
@@ -119,6 +128,7 @@ class InterceptSolver:
             smaller = float(following.theta_mean.abs().max()) < left
             if following.loss < fit.loss - noise or (smaller and following.loss <= fit.loss + noise):
                 return trial, following
+            del following
             if float(step.abs().max()) * 0.5**halving < 1e-14:
                 break
         return b, None

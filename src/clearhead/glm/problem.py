@@ -76,7 +76,8 @@ class Problem:
         if not bool(torch.isfinite(scaler.mean).all() and torch.isfinite(scaler.scale).all()):
             check_finite(rows)
         scaler = scaler if standardize else Standardizer.identity(p)
-        design = build_design(rows, scaler, weight, total, device, room.left(targets.shape[1], blockwise))
+        k = targets.shape[1]
+        design = build_design(rows, scaler, weight, total, device, room.left(k, blockwise), k)
         offset = None if options.offset is None else _offset(options.offset, targets).to(device)
         return cls(design, targets.to(device), weight.to(device), offset, loss, scaler, options.intercept, blockwise)
 
@@ -163,6 +164,10 @@ class Problem:
         logits will be asked for next.
         """
         return self._intercepts.solve(logits, start, limit, slack, keep)
+
+    def forget(self) -> None:
+        """The logits whose intercept was asked for with ``keep`` are not those of the next search."""
+        self._intercepts.forget()
 
     def expect(self, logits: Logits, b: Tensor, fit: Fit) -> None:
         """Learn the ``fit`` at logits + b from a problem of some of the features, for the search that begins there."""

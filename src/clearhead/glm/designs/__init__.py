@@ -23,16 +23,24 @@ FARTHEST = 100.0  # deviations from zero to a mean whose share can be taken off 
 
 
 def build_design(
-    rows: Rows, scaler: Standardizer, weight: Tensor, total: float, device: torch.device, left: int
+    rows: Rows,
+    scaler: Standardizer,
+    weight: Tensor,
+    total: float,
+    device: torch.device,
+    left: int,
+    outputs: int,
 ) -> Design:
     """The dense form if it fits in ``left`` bytes on every rank, else the streamed form. Sparse rows keep theirs, and
-    half precision stays what it is where there are tensor cores for it."""
+    rows stay what they are where ``outputs`` are many or there are tensor cores for half precision."""
     if isinstance(rows, SparseRows):
         return SparseDesign.build(rows, scaler, weight, total, device)
     n, p = rows.shape
     near = float((scaler.mean.abs() * scaler.inverse_scale).max()) <= FARTHEST
     size = stored_size(rows) if tensor_cores(device) and near else None
     if size is not None and distributed.smallest(left - n * p * size) >= 0:
+        return StoredDesign.build(rows, scaler, weight, total, device)
+    if distributed.all_agree(StoredDesign.serves(rows, scaler, outputs, device)):
         return StoredDesign.build(rows, scaler, weight, total, device)
     if distributed.smallest(left - n * p * compute_dtype(rows.dtype).itemsize) >= 0:
         return DenseDesign.build(rows, scaler, weight, total, device)

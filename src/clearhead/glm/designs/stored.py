@@ -1,4 +1,4 @@
-"""A design kept on a GPU as it is stored: half the memory or a quarter of it, multiplied on tensor cores."""
+"""A design kept as it is stored: on a GPU half the memory or a quarter, multiplied on tensor cores; on a CPU no copy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from clearhead.core import distributed
 from clearhead.core.quantized import CODES, QuantizedRows
 from clearhead.core.rows import Rows, TensorRows
 from clearhead.core.scaling import Standardizer
-from clearhead.glm.block import Block, some_columns, some_rows
+from clearhead.glm.block import Block, is_near, some_columns, some_rows
 from clearhead.glm.design import Design
+from clearhead.glm.fit import FULL_CURVATURE
 from clearhead.glm.split import HALVES
 
 __all__ = ["StoredDesign", "stored_size"]
@@ -30,7 +31,7 @@ def stored_size(rows: Rows) -> int | None:
 
 
 class StoredDesign(Design):
-    """``raw`` (n, p) float16, bfloat16 or float8 codes; Z = (raw − mean)·inverse is never written out whole."""
+    """``raw`` (n, p) float16, bfloat16, float8 codes or, on a CPU, float32; Z = (raw − mean)·inverse is never written out whole."""
 
     at_hand: ClassVar[bool] = True
 
@@ -53,6 +54,15 @@ class StoredDesign(Design):
             for span, block in rows.blocks():
                 raw[span] = block.to(device)
         return cls(raw, scaler.mean, scaler.inverse_scale, weight, total)
+
+    @staticmethod
+    def serves(rows: Rows, scaler: Standardizer, outputs: int, device: torch.device) -> bool:
+        """Whether a CPU multiplies these rows where they are as fast as a standardised copy: float32 in memory, with
+        so many outputs that both products are matrix products."""
+        if not isinstance(rows, TensorRows) or rows.dtype is not torch.float32 or device.type != "cpu":
+            return False
+        inside = rows.values.device == device and rows.values.is_contiguous()
+        return inside and outputs > FULL_CURVATURE and is_near(scaler.mean, scaler.inverse_scale)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from clearhead.core import distributed
+from clearhead.core.memory import give_back
 from clearhead.glm.certificate import Point
+from clearhead.glm.fit import FULL_CURVATURE
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.products import padded
@@ -172,6 +174,8 @@ class ProxNewton(Solver):
 
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo, for the model's curvature is not an upper bound; a step is seldom cut."""
+        if self.problem.n_outputs > FULL_CURVATURE and not accelerated(self.problem.device):
+            give_back()  # what the model took, before arrays of rows × outputs are asked for
         coef = point.coef + delta
         penalty = self.penalty.value(coef, self.lambda_)
         decrease = -float((point.slope * delta).sum()) + penalty - (point.objective - point.fit.loss)
@@ -185,6 +189,8 @@ class ProxNewton(Solver):
             if distributed.smallest(margin) >= 0:
                 return coef, logits, intercept
             size *= 0.5
+            self.problem.forget()
+            del logits, fit  # arrays of rows × outputs that need not be held beside the next ones
             coef = point.coef + size * delta
             penalty = self.penalty.value(coef, self.lambda_)
         self.memory = SecantMemory(MEMORY, self.problem.n_outputs)  # what misled the model is forgotten
