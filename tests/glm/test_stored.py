@@ -89,6 +89,42 @@ def test_the_path_of_stored_rows_is_that_of_the_widened_ones(kind: str, halves: 
         assert a.objective - b.objective <= 1.2e-5 * a.null_loss
 
 
+@pytest.mark.parametrize("far", [False, True])
+def test_float32_rows_of_many_outputs_are_multiplied_where_they_are(far: bool) -> None:
+    """Unless their means are so many deviations from zero that to take their share off would cost digits."""
+    X, _ = data(900, 24, 3)
+    X = (X + (200 if far else 3)).float()
+    y = torch.cat([torch.arange(70), torch.randint(70, (830,), generator=torch.Generator().manual_seed(0))])
+    problem = Problem.build(X, y, Multinomial())
+    assert isinstance(problem.design, DenseDesign if far else StoredDesign)
+    assert isinstance(Problem.build(X, y % 10, Multinomial()).design, DenseDesign)
+    if isinstance(problem.design, StoredDesign):
+        assert problem.design.raw.data_ptr() == X.data_ptr()
+    exact = Problem.build(X.double(), y, Multinomial()).design
+    W, T = torch.randn(24, 70), torch.rand(900, 70)
+    for outputs in (slice(0, 70), slice(0, 3)):
+        V, R = W[:, outputs], T[:, outputs] if outputs.stop == 70 else torch.nn.functional.pad(T[:, outputs], (0, 5))
+        close = 2e-4 if far else 2e-5  # the standardised rows themselves are known to as much
+        torch.testing.assert_close(
+            problem.design.times(V)[:, : V.shape[1]].double(),
+            exact.times(V.double())[:, : V.shape[1]],
+            rtol=0,
+            atol=close,
+        )
+        torch.testing.assert_close(
+            problem.design.against(R.contiguous(), V.shape[1]),
+            exact.against(R.double(), V.shape[1]),
+            rtol=0,
+            atol=close,
+        )
+    found = fit_path(X, y, n_lambdas=5, lambda_min_ratio=0.1, tol=1e-4)
+    for solution, other in zip(
+        found, fit_path(X.double(), y, lambdas=[s.lambda_ for s in found], tol=1e-8), strict=True
+    ):
+        assert solution.status.ok
+        assert solution.objective - other.objective <= 1.2e-4 * solution.null_loss
+
+
 def test_what_does_not_fit_beside_the_solver_streams(halves: None) -> None:
     X, scores = data(1500, 60, 4)
     options = SolveOptions(memory=500_000)

@@ -1,4 +1,4 @@
-"""A design kept as it is stored: on a GPU half the memory or a quarter, multiplied on tensor cores; on a CPU no copy."""
+"""A design kept as it is stored: on a GPU half the memory or a quarter of it, on a CPU no copy at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def stored_size(rows: Rows) -> int | None:
 
 
 class StoredDesign(Design):
-    """``raw`` (n, p) float16, bfloat16, float8 codes or, on a CPU, float32; Z = (raw − mean)·inverse is never written out whole."""
+    """``raw`` (n, p) float16, bfloat16, float8 codes or, on a CPU, float32; Z = (raw − mean)·inverse is never written
+    out whole."""
 
     at_hand: ClassVar[bool] = True
 

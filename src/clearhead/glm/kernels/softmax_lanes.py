@@ -36,9 +36,8 @@ def softmax_lanes(
             _transpose(lanes, builder, y, targets, width)
 
         def highest(c: Any, carried: list[Any]) -> list[Any]:
-            value = builder.fadd(
-                lanes.load(builder, columns, c), lanes.splat(builder, builder.load(builder.gep(bias, [c])))
-            )
+            shift = lanes.splat(builder, builder.load(builder.gep(bias, [c])))
+            value = builder.fadd(lanes.load(builder, columns, c), shift)
             lanes.store(builder, value, columns, c)
             return [lanes.larger(builder, value, carried[0])]
 
@@ -89,7 +88,7 @@ def _labels(lanes: Lanes, builder: Any, y: Any) -> Any:
 
 
 def _transpose(lanes: Lanes, builder: Any, rows: Any, columns: Any, width: int) -> None:
-    """``columns`` (width, lanes) of ``rows`` (lanes, width): by square blocks, of which a register holds one or more."""
+    """``columns`` (width, lanes) of ``rows`` (lanes, width): by square blocks, one or more to a register."""
     side = min(width, lanes.width)
     part, several = Lanes(lanes.bits, side), lanes.width // side
     for first in range(0, width, side):
