@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.glm.members import LOSSES, PENALTIES, data
 
 from clearhead.core.seeds import torch_generator
-from clearhead.glm import SolveOptions, fit_path
+from clearhead.glm import Binomial, ElasticNet, Gaussian, SolveOptions, fit_path
 from clearhead.glm.certificate import _Bound, certify
 from clearhead.glm.losses import Loss
 from clearhead.glm.penalties import Penalty
@@ -48,6 +48,35 @@ def test_the_intercept_is_exact_so_the_dual_point_is_feasible() -> None:
     assert float(fit.theta_mean.abs().max()) < 1e-12
     probabilities = (logits[:, :3] + intercept).softmax(1)
     torch.testing.assert_close(probabilities.mean(0), problem.target_mean)
+
+
+def test_an_intercept_that_is_off_never_lifts_the_bound() -> None:
+    """Responses far from zero: a share of their mean is no small residual, and their dual takes none."""
+    X, scores = data(n=60, p=5)
+    y = 1e5 + scores[:, 0]
+    problem, penalty = Problem.build(X, y, Gaussian()), ElasticNet()
+    lambda_ = 0.1 * penalty.lambda_max(problem.null[2])
+    best = fit_path(X, y, loss=Gaussian(), penalty=penalty, lambdas=[lambda_], tol=1e-10)[0]
+    logits, enough = problem.logits(best.coef), 1e-3 * problem.null[1]
+    point = certify(problem, penalty, lambda_, best.coef, logits, best.intercept + 1, enough)
+    assert point.dual <= best.objective * (1 + 1e-9)
+    assert point.objective <= best.objective + 1e-9
+
+
+def test_common_positives_cost_no_more_than_rare_ones() -> None:
+    """What may be left of the intercept's residual is a share of the smaller of the two: the gap charges for that."""
+    X, _ = data(n=2000, p=5)
+    rare = torch.zeros(2000)
+    rare[:8] = 1
+    gaps = []
+    for y in (rare, 1 - rare):
+        problem, penalty = Problem.build(X, y, Binomial()), ElasticNet()
+        lambda_ = 0.5 * penalty.lambda_max(problem.null[2])
+        best = fit_path(X, y, loss=Binomial(), penalty=penalty, lambdas=[lambda_], tol=1e-10)[0]
+        shifted, enough = best.intercept + 0.02, 1e-3 * problem.null[1]
+        point = certify(problem, penalty, lambda_, best.coef, problem.logits(best.coef), shifted, enough)
+        gaps.append((point.objective - point.dual) / problem.null[1])
+    assert max(gaps) <= 1e-3
 
 
 def test_an_infeasible_residual_is_mixed_not_centred() -> None:

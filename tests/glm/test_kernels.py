@@ -13,7 +13,7 @@ from clearhead.glm import Binomial, Multinomial
 from clearhead.glm.block import Block
 from clearhead.glm.fit import evaluate
 from clearhead.glm.kernels.products import against, times, times_rows
-from clearhead.glm.kernels.softmax import softmax_pass
+from clearhead.glm.kernels.softmax import driver, softmax_pass
 from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
 from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded_width
@@ -122,6 +122,25 @@ def test_the_softmax_pass_gives_the_sums_of_the_definition(n: int, k: int, dtype
         torch.testing.assert_close(passed.outer, q.T @ (w[:, None] * q), **close)
         exact = -(w[:, None] * soft[:, :k].double() * sure.log_softmax(1)).sum()
         assert passed.loss == pytest.approx(float(exact), rel=close["rtol"])
+
+
+@pytest.mark.parametrize("lanes", [4, 8, 16])
+@pytest.mark.parametrize("labelled", [0, 1])
+@pytest.mark.parametrize(("k", "width"), [(3, 8), (10, 16)])
+def test_registers_of_every_width_give_the_same_sums(lanes: int, labelled: int, k: int, width: int) -> None:
+    """Those of other machines too: a block of logits is narrower than a register, as wide, or wider."""
+    Z, b, weight = torch.zeros(77, width), torch.randn(k), torch.rand(77)
+    Z[:, :k] = torch.randn(77, k)
+    labels = torch.randint(k, (77,))
+    Y = labels if labelled else torch.nn.functional.one_hot(labels, width).float()
+    theta, total = torch.empty(77, width), torch.zeros(2 + width, width, dtype=torch.float64)
+    driver(32, width, labelled, lanes)(*(t.numpy() for t in (Z, b, Y, weight, theta, total)))
+    q, w = (Z[:, :k] + b).double().softmax(1), weight.double()
+    hard = torch.nn.functional.one_hot(labels, k)
+    torch.testing.assert_close(theta[:, :k].double(), hard - q, rtol=1e-5, atol=1e-6)
+    assert not theta[:, k:].any()
+    torch.testing.assert_close(total[1, :k], w @ q, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(total[2 : 2 + k, :k], q.T @ (w[:, None] * q), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -13,6 +13,7 @@ from clearhead.core.rows import Rows, TensorRows
 from clearhead.core.scaling import Standardizer
 from clearhead.glm import Multinomial, SolveOptions, fit_path
 from clearhead.glm.designs import DenseDesign, StoredDesign, StreamedDesign
+from clearhead.glm.intercept import InterceptSolver
 from clearhead.glm.problem import Problem
 from clearhead.glm.split import split_product, split_transposed
 
@@ -123,6 +124,27 @@ def test_float32_rows_of_many_outputs_are_multiplied_where_they_are(far: bool) -
     ):
         assert solution.status.ok
         assert solution.objective - other.objective <= 1.2e-4 * solution.null_loss
+
+
+def test_a_missing_value_code_is_a_constant_feature_for_many_outputs_too() -> None:
+    """Summed as it is, a column of the most negative number overflows."""
+    X = torch.randn(300, 6)
+    X[:, 2] = torch.finfo(torch.float32).min
+    y = torch.arange(300) % 70
+    problem = Problem.build(X, y, Multinomial())
+    assert isinstance(problem.design, DenseDesign)
+    assert bool(torch.isfinite(problem.null[2]).all())
+
+
+def test_a_residual_that_was_let_go_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many outputs a residual is not held beside that of a trial; where no trial descends it is needed."""
+    X, y = torch.randn(300, 6), torch.arange(300) % 70
+    problem = Problem.build(X, y, Multinomial())
+    b = problem.null[0] + 0.1 * torch.arange(70)
+    monkeypatch.setattr(InterceptSolver, "_descend", lambda self, logits, b, step, fit: (b, None))
+    logits = problem.logits(torch.zeros(6, 70))
+    b, fit = problem.solve_intercept(logits, b)
+    torch.testing.assert_close(fit.theta, problem.fit(logits, b).theta)
 
 
 def test_what_does_not_fit_beside_the_solver_streams(halves: None) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "is_near", "some_columns", "some_rows"]
 
+LARGE = 1e15
 NEAR = 10.0  # deviations from zero to a mean: a digit of float32's seven
 
 
@@ -136,8 +137,12 @@ class Block:
 
 
 def is_near(mean: Tensor, inverse: Tensor) -> bool:
-    """Whether means are so few deviations from zero that their share can be taken off a product in its own type."""
-    return not len(mean) or float((mean * inverse).abs().max()) <= NEAR
+    """Whether means are so few deviations from zero that their share can be taken off a product in its own type, and
+    neither is so large that a product overflows."""
+    if not len(mean):
+        return True
+    largest = float(mean.abs().max()), float(inverse.max())
+    return max(largest) <= LARGE and float((mean * inverse).abs().max()) <= NEAR
 
 
 def some_columns(raw: Tensor, features: Tensor) -> Tensor:

@@ -116,6 +116,18 @@ class Blockwise(RowArrays):
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k:]
 
+    def _class_sums(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """`moments` from class numbers (n,): the rows of each added up."""
+        sums = self._sums(self.targets.shape[1]).T.contiguous()
+        rows = max(256, room.BLOCK_BYTES // (8 * self.design.shape[1]))
+        for span, Z in self._blocks():
+            for start in range(span.start, span.stop, rows):
+                some = slice(start, min(start + rows, span.stop))
+                written = Z.rows(slice(some.start - span.start, some.stop - span.start)).dense()
+                sums.index_add_(0, labels[some], written.double() * self.weight[some, None])
+        sums = distributed.all_reduce(sums) / self.design.total
+        return sums.T.contiguous(), sums.sum(0)[:, None]
+
     def dual(self, logits: Deferred, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
         total, used = self.weight.new_zeros(()), _Used.of(logits.W, self.design)
         for span, Z in self._blocks_of(used):

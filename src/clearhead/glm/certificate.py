@@ -18,7 +18,7 @@ from clearhead.glm.row_arrays import Logits
 __all__ = ["Point", "certify", "recertify"]
 
 FAR = 5.0
-INTERCEPT = 0.02  # the share of the gap that an intercept may cost where its Newton steps are passes over the rows
+INTERCEPT = 0.02  # the share of the gap that an intercept may cost
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ __all__ = ["InterceptSolver"]
 
 PAIRS = 10
 ROUNDINGS = 8
+SINGULAR = torch.finfo(torch.float64).eps ** 0.5  # of two pivots of a Cholesky factor
 
 
 class InterceptSolver:
@@ -78,7 +79,8 @@ class InterceptSolver:
     def _enough(self, slack: float) -> Tensor:
         """(k,) mean residuals that are rounding, more of it where a step is costly, or cost no more than allowed."""
         eps, mean = torch.finfo(self.problem.dtype).eps, self.problem.target_mean
-        return (max(10 * eps * self._costly, slack) * mean.abs()).clamp(min=0.3 * eps)
+        rounding = (10 * eps * self._costly * mean.abs()).clamp(min=0.3 * eps)
+        return rounding.maximum(slack * self.problem.loss.forgiven(mean))
 
     def _known(self, logits: Logits, b: Tensor) -> Fit | None:
         """What the last search ended with, where it is asked for again: a line search's fit by its certificate."""
@@ -94,7 +96,10 @@ class InterceptSolver:
             # S is singular along equal shifts of all classes; adding that direction makes the system regular.
             ridge = curvature.diagonal().mean().clamp(min=1e-12) / len(slope) * self.problem.loss.shift_invariant
             factor, failed = torch.linalg.cholesky_ex(curvature + ridge)
-            if int(failed):  # outputs of which nothing is uncertain
+            pivots = factor.diagonal()
+            if int(failed) or float(pivots.min()) < SINGULAR * float(
+                pivots.max()
+            ):  # of some outputs nothing is uncertain
                 step = torch.linalg.lstsq(curvature + ridge, slope).solution
             else:
                 step = torch.cholesky_solve(slope[:, None], factor)[:, 0]

@@ -73,6 +73,10 @@ class Loss(ABC):
         """(k,) a step of the intercept after which the loss is not larger, from the mean residual and target."""
         return theta_mean / self.entry_bound()
 
+    def forgiven(self, y_mean: Tensor) -> Tensor:
+        """(k,) the mean residual that costs the whole null loss when `balance` mixes it away; 0 where nothing does."""
+        return torch.zeros_like(y_mean)
+
     @abstractmethod
     def curvature_bound(self) -> float:
         """An upper bound of the largest eigenvalue of ∂²ℓ/∂z²."""
@@ -136,6 +140,9 @@ class Multinomial(Loss):
         tiny = 1e-300
         return y_mean.clamp(min=tiny).log() - (y_mean - theta_mean).clamp(min=tiny).log()
 
+    def forgiven(self, y_mean: Tensor) -> Tensor:
+        return y_mean
+
     def curvature_bound(self) -> float:
         return 0.5
 
@@ -180,6 +187,9 @@ class Binomial(Loss):
 
     def null_intercept(self, y_mean: Tensor) -> Tensor:
         return y_mean.clamp(1e-16, 1 - 1e-16).logit()
+
+    def forgiven(self, y_mean: Tensor) -> Tensor:
+        return y_mean.minimum(1 - y_mean)
 
     def curvature_bound(self) -> float:
         return 0.25

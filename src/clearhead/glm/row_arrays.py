@@ -17,13 +17,12 @@ from clearhead.glm.design import Design
 from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
-from clearhead.glm.products import VECTOR_OUTPUTS, padded, padded_width
+from clearhead.glm.products import padded, padded_width
 from clearhead.glm.targets import Labels
 
 __all__ = ["Logits", "RowArrays", "Whole"]
 
 ENTRIES = 1 << 20  # whose dual values are computed at once, in float64
-WRITTEN = 32 << 20  # bytes of rows that are written out at once in float64
 
 Logits = Any  # a padded (n, width) tensor, or `blockwise.Deferred`
 
@@ -85,18 +84,6 @@ class RowArrays(ABC):
     def dual(self, logits: Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
         """Σᵢ wᵢ of the smooth dual value at τ((1−mix)·θ + mix·(y − share)) for the residual θ at ``logits`` + b."""
 
-    def _class_sums(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """`moments` from class numbers (n,): the rows of each added up."""
-        (_, p), k, device = self.design.shape, self.targets.shape[1], self.design.device
-        sums, rows = torch.zeros(k, p, dtype=torch.float64, device=device), max(256, WRITTEN // (8 * p))
-        for span, Z in self.design.blocks():
-            for start in range(span.start, span.stop, rows):
-                some = slice(start, min(start + rows, span.stop))
-                written = Z.rows(slice(some.start - span.start, some.stop - span.start)).dense()
-                sums.index_add_(0, labels[some], written.double() * self.weight[some, None])
-        sums = distributed.all_reduce(sums) / self.design.total
-        return sums.T.contiguous(), sums.sum(0)[:, None]
-
     def _some(self, logits: Tensor, b: Tensor, span: slice) -> Fit:
         """The fit of some rows at their padded ``logits`` + b."""
         Y = self._given(span)
@@ -151,8 +138,6 @@ class Whole(RowArrays):
         return self.design.against(theta, self.targets.shape[1])
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        if isinstance(self.targets, Labels) and self.width > VECTOR_OUTPUTS:
-            return self._class_sums(self.targets.labels)
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
         return self.against(self.written(slice(None))), self.design.against(ones, 1)
 

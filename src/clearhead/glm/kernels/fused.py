@@ -80,7 +80,7 @@ def fused_pass(
     (n, p), k, dtype = Z.shape, W.shape[1], w.dtype
     kind = stored_kind(Z, mean, dtype)
     kernel = _driver(8 * w.element_size(), width, kind, int(Y.ndim == 1))
-    columns, bias, weight, targets = W.to(dtype).T.contiguous(), b.to(dtype).numpy(), w.numpy(), Y.numpy()
+    columns, bias, weight, targets = W.to(dtype).T.contiguous(), b.to(dtype).contiguous().numpy(), w.numpy(), Y.numpy()
     # Numbers that are only moved are integers of their size: numpy has no bfloat16.
     raw = Z.detach().view(BITS[Z.element_size()]).numpy()
     index = np.empty(0, np.int64) if used is None else used.numpy()

@@ -16,7 +16,7 @@ from clearhead.glm.kernels.products import WIDTHS
 from clearhead.glm.kernels.softmax_lanes import softmax_lanes
 from clearhead.glm.kernels.threads import over_rows
 
-__all__ = ["DRIVERS", "SoftmaxPass", "softmax_pass"]
+__all__ = ["DRIVERS", "SoftmaxPass", "driver", "softmax_pass"]
 
 CHUNK = 64  # rows whose logarithms are taken together
 APART = 16_384  # rows that make a part for one thread worth waking it
@@ -76,10 +76,10 @@ _add_losses = compiled(_add_losses)
 _add_sums = compiled(_add_sums)
 
 
-def _driver(bits: int, width: int, labelled: int) -> Callable[..., None]:
-    """Z (n, width), b (k,), targets, weight (n,), theta (n, width) and ``total`` (2 + width, width): see `softmax_pass`
-    and `SoftmaxPass.of`."""
-    lanes, size = native_lanes(bits), bits // 8
+def driver(bits: int, width: int, labelled: int, lanes: int) -> Callable[..., None]:
+    """A kernel that works on ``lanes`` rows at once. It takes Z (n, width), b (k,), targets, weight (n,), theta
+    (n, width) and ``total`` (2 + width, width): see `softmax_pass` and `SoftmaxPass.of`."""
+    size = bits // 8
     line, target = width * size, 8 if labelled else width * size  # bytes of a row
 
     def group(Z: Any, b: Any, Y: Any, weight: Any, theta: Any, terms: Any, sums: Any, scratch: Any, at: int) -> None:
@@ -121,7 +121,7 @@ def _driver(bits: int, width: int, labelled: int) -> Callable[..., None]:
 
 
 DRIVERS = {
-    (dtype, width, labelled): _driver(bits, width, labelled)
+    (dtype, width, labelled): driver(bits, width, labelled, native_lanes(bits))
     for dtype, bits in ((torch.float32, 32), (torch.float64, 64))
     for width in WIDTHS
     for labelled in (0, 1)
@@ -136,7 +136,7 @@ def softmax_pass(Z: Tensor, b: Tensor, Y: Tensor, w: Tensor, k: int, theta: Tens
     """
     width = Z.shape[1]
     kernel = DRIVERS[Z.dtype, width, int(Y.ndim == 1)]
-    bias = b.to(Z.dtype).numpy()
+    bias = b.to(Z.dtype).contiguous().numpy()
     logits, targets, weight, residual = (a.numpy() for a in (Z, Y, w, theta))
     results: dict[int, Any] = {}
 
