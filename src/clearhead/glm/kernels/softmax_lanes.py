@@ -59,9 +59,12 @@ def softmax_lanes(
         weights = lanes.load(builder, lanes.pointer(builder, w), I64(0))
 
         def sum_up(c: Any, _none: list[Any]) -> list[Any]:
-            q = builder.fmul(lanes.load(builder, columns, c), inverse)
+            power = lanes.load(builder, columns, c)
+            q = builder.fmul(power, inverse)
             lanes.store(builder, q, columns, c)
-            lanes.store(builder, builder.fsub(lanes.load(builder, residuals, c), q), residuals, c)
+            # Rounded once by name: else the compiler chooses, and class numbers may give other digits than targets do.
+            theta = lanes.fma(builder, builder.fneg(power), inverse, lanes.load(builder, residuals, c))
+            lanes.store(builder, theta, residuals, c)
             weighted = builder.fmul(q, weights)
             lanes.store(builder, builder.fadd(weighted, lanes.load(builder, totals, c)), totals, c)
             outer = builder.gep(totals, [builder.mul(builder.add(c, I64(1)), I64(width))])
