@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from clearhead.core.memory import give_back
 from clearhead.features.heads import forward
 
 __all__ = ["channels_last", "freed_memory_kept"]
@@ -48,8 +49,7 @@ def freed_memory_kept() -> Iterator[None]:
     made of new pages: up to two thirds of the time of a forward pass. Has no effect with another C library.
     """
     try:
-        libc = ctypes.CDLL(None)
-        mallopt, trim = libc.mallopt, libc.malloc_trim
+        mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         yield
         return
@@ -60,4 +60,4 @@ def freed_memory_kept() -> Iterator[None]:
     finally:
         for option, value in _USUAL:
             mallopt(option, value)
-        trim(0)
+        give_back()

@@ -16,9 +16,9 @@ from clearhead.glm.split import HALVES, split_product, split_transposed, tensor_
 if TYPE_CHECKING:
     from clearhead.glm.kernels.softmax import SoftmaxPass
 
-__all__ = ["Block", "is_near", "some_columns", "some_rows"]
+__all__ = ["Block", "deviations", "is_near", "some_columns", "some_rows"]
 
-LARGE = 1e15
+LARGE = 1e15  # of a mean or an inverse deviation: what float32 multiplies and sums without overflow
 NEAR = 10.0  # deviations from zero to a mean: a digit of float32's seven
 
 
@@ -57,12 +57,11 @@ class Block:
         """(m, width) the rows times W (p, k), padded with zeros."""
         if self.mean is None or self.inverse is None:
             return product(self.raw, W)
+        scaled = W * self.inverse[:, None]
         if self._splits:
-            scaled = W * self.inverse[:, None]
             values = split_product(self._halves, scaled, -(self.mean @ scaled))
             return padded(values, padded_width(values.shape[1], values.device))
         if self._whole(W.shape[1]):
-            scaled = W * self.inverse[:, None]
             return linear(self.raw, scaled.T.contiguous(), -(self.mean @ scaled))
         if not self._compiled(W.shape[1]):
             return product(self.dense(), W)
@@ -70,7 +69,7 @@ class Block:
 
         width = padded_width(W.shape[1], self.raw.device)
         out = torch.zeros(len(self.raw), width, dtype=self.mean.dtype)
-        times(self.raw, W * self.inverse[:, None], out, self.mean)
+        times(self.raw, scaled, out, self.mean)
         return out
 
     def against(self, T: Tensor, outputs: int) -> Tensor:
@@ -78,13 +77,9 @@ class Block:
         if self.mean is None or self.inverse is None:
             return transposed_product(self.raw, T, outputs)
         if self._splits:
-            T = T[:, :outputs]
-            sums = split_transposed(self._halves, T).double()
-            centre = torch.outer(self.mean.double(), T.sum(0, dtype=torch.float64))
-            return (sums - centre) * self.inverse.double()[:, None]
+            return self._centred(split_transposed(self._halves, T[:, :outputs]).double(), T)
         if self._whole(outputs):
-            centre = torch.outer(self.mean.double(), T[:, :outputs].sum(0, dtype=torch.float64))
-            return (transposed_product(self.raw, T, outputs) - centre) * self.inverse.double()[:, None]
+            return self._centred(transposed_product(self.raw, T, outputs), T)
         if not self._compiled(outputs):
             return transposed_product(self.dense(), T, outputs)
         from clearhead.glm.kernels.products import against
@@ -112,6 +107,13 @@ class Block:
             return 1 < outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1
         return outputs > 1 and self._compiled(outputs)
 
+    def _centred(self, sums: Tensor, T: Tensor) -> Tensor:
+        """`against` from the sums (p, outputs) over the rows as they are stored."""
+        assert self.mean is not None
+        assert self.inverse is not None
+        centre = torch.outer(self.mean.double(), T[:, : sums.shape[1]].sum(0, dtype=torch.float64))
+        return (sums - centre) * self.inverse.double()[:, None]
+
     @property
     def _splits(self) -> bool:
         """Whether half-precision rows are multiplied as they are, by columns split in half-precision terms."""
@@ -136,13 +138,16 @@ class Block:
         return outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1 and known
 
 
+def deviations(mean: Tensor, inverse: Tensor) -> float:
+    """From zero to the farthest mean; 0 where there is none."""
+    return float((mean * inverse).abs().max()) if len(mean) else 0.0
+
+
 def is_near(mean: Tensor, inverse: Tensor) -> bool:
     """Whether means are so few deviations from zero that their share can be taken off a product in its own type, and
     neither is so large that a product overflows."""
-    if not len(mean):
-        return True
-    largest = float(mean.abs().max()), float(inverse.max())
-    return max(largest) <= LARGE and float((mean * inverse).abs().max()) <= NEAR
+    small = bool((mean.abs() <= LARGE).all() and (inverse <= LARGE).all())
+    return small and deviations(mean, inverse) <= NEAR
 
 
 def some_columns(raw: Tensor, features: Tensor) -> Tensor:

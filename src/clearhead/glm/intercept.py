@@ -95,14 +95,7 @@ class InterceptSolver:
         else:
             # S is singular along equal shifts of all classes; adding that direction makes the system regular.
             ridge = curvature.diagonal().mean().clamp(min=1e-12) / len(slope) * self.problem.loss.shift_invariant
-            factor, failed = torch.linalg.cholesky_ex(curvature + ridge)
-            pivots = factor.diagonal()
-            if int(failed) or float(pivots.min()) < SINGULAR * float(
-                pivots.max()
-            ):  # of some outputs nothing is uncertain
-                step = torch.linalg.lstsq(curvature + ridge, slope).solution
-            else:
-                step = torch.cholesky_solve(slope[:, None], factor)[:, 0]
+            step = _solved(curvature + ridge, slope)
         return distributed.agreed(step).to(fit.theta_mean)
 
     def _corrected(self, slope: Tensor, diagonal: Tensor) -> Tensor:
@@ -137,3 +130,13 @@ class InterceptSolver:
             if float(step.abs().max()) * 0.5**halving < 1e-14:
                 break
         return b, None
+
+
+def _solved(curvature: Tensor, slope: Tensor) -> Tensor:
+    """The solution (k,) of least norm; by Cholesky unless of some outputs nothing is uncertain."""
+    factor, failed = torch.linalg.cholesky_ex(curvature)
+    pivots = factor.diagonal()
+    if int(failed) or float(pivots.min()) < SINGULAR * float(pivots.max()):
+        least: Tensor = torch.linalg.lstsq(curvature, slope).solution
+        return least
+    return torch.cholesky_solve(slope[:, None], factor)[:, 0]

@@ -160,8 +160,8 @@ class Problem:
     ) -> tuple[Tensor, Fit]:
         """The exact intercept (k,) for these logits, by Newton from ``start``, and the fit there.
 
-        It ends when the mean residual is rounding, or at most ``slack`` of the mean target. With ``keep`` the same
-        logits will be asked for next.
+        It ends when the mean residual is rounding, or at most ``slack`` of what `Loss.forgiven` says. With ``keep`` the
+        same logits will be asked for next.
         """
         return self._intercepts.solve(logits, start, limit, slack, keep)
 

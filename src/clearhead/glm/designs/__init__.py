@@ -9,6 +9,7 @@ from clearhead.core import distributed
 from clearhead.core.rows import Rows
 from clearhead.core.scaling import Standardizer
 from clearhead.core.sparse import SparseRows
+from clearhead.glm.block import deviations
 from clearhead.glm.design import Design
 from clearhead.glm.designs.dense import DenseDesign
 from clearhead.glm.designs.sparse import SparseDesign
@@ -36,8 +37,8 @@ def build_design(
     if isinstance(rows, SparseRows):
         return SparseDesign.build(rows, scaler, weight, total, device)
     n, p = rows.shape
-    near = float((scaler.mean.abs() * scaler.inverse_scale).max()) <= FARTHEST
-    size = stored_size(rows) if tensor_cores(device) and near else None
+    near = tensor_cores(device) and deviations(scaler.mean, scaler.inverse_scale) <= FARTHEST
+    size = stored_size(rows) if near else None
     if size is not None and distributed.smallest(left - n * p * size) >= 0:
         return StoredDesign.build(rows, scaler, weight, total, device)
     if distributed.all_agree(StoredDesign.serves(rows, scaler, outputs, device)):

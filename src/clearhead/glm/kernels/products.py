@@ -24,9 +24,7 @@ __all__ = ["WIDTHS", "against", "against_rows", "outer_rows", "stored_kind", "st
 
 WIDTHS = (8, 16)
 CHUNK = 2048  # rows summed in the storage precision before float64 takes over
-NEAR = (
-    1728  # bytes, about, of a weight row in use at once: those of ten outputs stay in the first cache beside four rows
-)
+NEAR = 1728  # bytes, about, of a weight row in use at once: ten such stay in the first cache beside four rows
 STRIP = 32  # rows that pass by a piece of the weights
 LINE = 16  # numbers that a piece is a multiple of: whole vectors
 BLOCK = 32  # rows of a column tile: they and the next as many stay in cache while all columns pass
