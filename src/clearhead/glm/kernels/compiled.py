@@ -37,13 +37,14 @@ def _name(function: Callable[..., Any]) -> str:
     return f"{STAMP} {function.__module__}.{function.__qualname__}({', '.join(parts)})"
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function in machine code, without the interpreter lock."""
+def compiled(function: Callable[..., Any], exact: bool = False) -> Callable[..., Any]:
+    """The function in machine code, without the interpreter lock. ``exact``: sums keep their order and each operation
+    rounds, so that the same numbers give the same digits wherever the compiler puts the code; else it may choose."""
     njit: Any = numba.njit
     # Names the file that keeps the code and, in it, the symbols: code stored by different processes is linked together,
     # and functions of one name that close over different values would be taken for one another.
     function.__qualname__ = f"{function.__name__}_{hashlib.sha256(_name(function).encode()).hexdigest()[:16]}"
-    result = njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})(function)
+    result = njit(nogil=True, fastmath=set() if exact else {"contract", "reassoc", "nsz"})(function)
     with contextlib.suppress(RuntimeError):  # neither the package folder nor the home cache can be written
         result._cache = _Cache(function)  # type: ignore[no-untyped-call]
     kernel: Callable[..., Any] = result

@@ -72,8 +72,8 @@ def _add_sums(sums: Any, total: Any, k: int) -> None:
     sums[:] = 0
 
 
-_add_losses = compiled(_add_losses)
-_add_sums = compiled(_add_sums)
+_add_losses = compiled(_add_losses, exact=True)
+_add_sums = compiled(_add_sums, exact=True)
 
 
 def driver(bits: int, width: int, labelled: int, lanes: int) -> Callable[..., None]:
@@ -89,7 +89,7 @@ def driver(bits: int, width: int, labelled: int, lanes: int) -> Callable[..., No
             sums.ctypes.data, scratch.ctypes.data,
         )  # fmt: skip
 
-    group = compiled(group)
+    group = compiled(group, exact=True)
 
     def last(Z: Any, b: Any, Y: Any, weight: Any, theta: Any, terms: Any, sums: Any, scratch: Any, at: int) -> None:
         m = len(Z) - at
@@ -99,7 +99,7 @@ def driver(bits: int, width: int, labelled: int, lanes: int) -> Callable[..., No
         group(z, b, y, w, t, terms, sums, scratch, 0)
         theta[at:] = t[:m]
 
-    last = compiled(last)
+    last = compiled(last, exact=True)
 
     def rows(Z: Any, b: Any, Y: Any, weight: Any, theta: Any, total: Any) -> None:
         n, k = len(Z), len(b)
@@ -117,7 +117,7 @@ def driver(bits: int, width: int, labelled: int, lanes: int) -> Callable[..., No
             if stop == n or stop % (SUMMED * lanes) == 0:
                 _add_sums(sums, total, k)
 
-    return compiled(rows)
+    return compiled(rows, exact=True)
 
 
 DRIVERS = {

@@ -62,7 +62,6 @@ def softmax_lanes(
             power = lanes.load(builder, columns, c)
             q = builder.fmul(power, inverse)
             lanes.store(builder, q, columns, c)
-            # Rounded once by name: else the compiler chooses, and class numbers may give other digits than targets do.
             theta = lanes.fma(builder, builder.fneg(power), inverse, lanes.load(builder, residuals, c))
             lanes.store(builder, theta, residuals, c)
             weighted = builder.fmul(q, weights)
