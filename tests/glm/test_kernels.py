@@ -12,7 +12,8 @@ import torch
 from clearhead.glm import Binomial, Multinomial
 from clearhead.glm.block import Block
 from clearhead.glm.fit import evaluate
-from clearhead.glm.kernels.products import against, times, times_rows
+from clearhead.glm.kernels.product_rows import times_rows
+from clearhead.glm.kernels.products import against, times
 from clearhead.glm.kernels.softmax import driver, softmax_pass
 from clearhead.glm.kernels.wide_softmax import wide_softmax_pass
 from clearhead.glm.losses import Loss

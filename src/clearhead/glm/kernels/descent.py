@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearhead.glm.kernels.compiled import compiled
-from clearhead.glm.kernels.products import outer_rows
+from clearhead.glm.kernels.product_rows import outer_rows
 from clearhead.glm.kernels.row_steps import axpy, correct, rank_one, visit_entries
 
 __all__ = ["entry_descent", "row_blocks", "row_descent"]

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from clearhead.glm.kernels.compiled import compiled
-from clearhead.glm.kernels.products import against_rows, stored_kind, stored_size, times_rows
+from clearhead.glm.kernels.product_rows import against_rows, stored_size, times_rows
+from clearhead.glm.kernels.products import stored_kind
 from clearhead.glm.kernels.softmax import DRIVERS, SoftmaxPass
 from clearhead.glm.kernels.threads import over_rows
 from clearhead.glm.products import BITS

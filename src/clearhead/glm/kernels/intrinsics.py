@@ -11,7 +11,7 @@ from numba import types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
-from clearhead.glm.kernels.ir import I64, Lanes, Stored, counted_loop
+from clearhead.glm.kernels.ir import CACHE_LINE, I64, Lanes, Stored, counted_loop
 
 __all__ = ["dot_tile", "emit", "exponentials", "outer_tile", "tile"]
 
@@ -34,21 +34,21 @@ def emit(literals: tuple[Any, ...], count: int, generate: Callable[..., Any], re
 
 @tile  # type: ignore[untyped-decorator]
 def dot_tile(
-    _context: Any, bits: Any, width: Any, rows: Any, outputs: Any, kind: Any,
-    x: Any, stride: Any, mean: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
+    _context: Any, bits: Any, width: Any, rows: Any, outputs: Any, kind: Any, near: Any,
+    x: Any, stride: Any, mean: Any, w: Any, line: Any, n: Any, z: Any, step: Any, far: Any,
 ) -> Any:  # fmt: skip
     """z[r·step + c] += Σⱼ x[r·stride + j]·w[c·line + j] over n vectors of ``width`` j's, n ≥ 1.
 
-    x is `Stored` as ``kind``; unless that is 0, mean[j] is subtracted from it. The rows that follow are brought near
-    meanwhile."""
+    x is `Stored` as ``kind``; unless that is 0, mean[j] is subtracted from it. Of ``near`` rows from ``far`` on,
+    ``stride`` apart, as many j's are brought near meanwhile."""
 
     def generate(
-        lanes: Lanes, rows: int, outputs: int, kind: int, builder: Any,
-        x: Any, stride: Any, mean: Any, w: Any, line: Any, n: Any, z: Any, step: Any,
+        lanes: Lanes, rows: int, outputs: int, kind: int, near: int, builder: Any,
+        x: Any, stride: Any, mean: Any, w: Any, line: Any, n: Any, z: Any, step: Any, far: Any,
     ) -> None:  # fmt: skip
         stored = Stored(lanes, kind)
         places = [stored.vectors(builder, x, builder.mul(stride, I64(r))) for r in range(rows)]
-        ahead = [stored.vectors(builder, x, builder.mul(stride, I64(rows + r))) for r in range(rows)]
+        ahead = [stored.vectors(builder, far, builder.mul(stride, I64(r))) for r in range(near)]
         weights = [lanes.vectors(builder, w, builder.mul(line, I64(c))) for c in range(outputs)]
         centres, out = lanes.vectors(builder, mean, I64(0)), lanes.scalars(builder, z)
 
@@ -56,8 +56,9 @@ def dot_tile(
             held = [lanes.load(builder, weight, j) for weight in weights]
             centre = lanes.load(builder, centres, j) if kind else None
             following = []
+            for place in ahead:
+                lanes.prefetch(builder, builder.ptrtoint(builder.gep(place, [j]), I64))
             for r, place in enumerate(places):
-                lanes.prefetch(builder, ahead[r], j)
                 entry = stored.load(builder, place, j)
                 entry = builder.fsub(entry, centre) if kind else entry
                 following += [lanes.fma(builder, entry, held[c], sums[r * outputs + c]) for c in range(outputs)]
@@ -68,22 +69,22 @@ def dot_tile(
             place = builder.gep(out, [builder.add(builder.mul(step, I64(r)), I64(c))])
             builder.store(builder.fadd(builder.load(place), lanes.sum(builder, total)), place)
 
-    return emit((bits, width, rows, outputs, kind), 8, generate)
+    return emit((bits, width, rows, outputs, kind, near), 9, generate)
 
 
 @tile  # type: ignore[untyped-decorator]
 def outer_tile(
-    _context: Any, bits: Any, width: Any, vectors: Any, outputs: Any, kind: Any,
-    x: Any, stride: Any, mean: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
+    _context: Any, bits: Any, width: Any, vectors: Any, outputs: Any, kind: Any, near: Any,
+    x: Any, stride: Any, mean: Any, t: Any, line: Any, n: Any, g: Any, step: Any, far: Any, apart: Any,
 ) -> Any:  # fmt: skip
     """g[c·step + j] += Σᵢ x[i·stride + j]·t[i·line + c] for n ≥ 1 rows i and ``vectors`` vectors of ``width`` j's.
 
-    x is `Stored` as ``kind``; unless that is 0, mean[j] is subtracted from it. What lies ``ahead`` of the x in use is
-    brought near meanwhile."""
+    x is `Stored` as ``kind``; unless that is 0, mean[j] is subtracted from it. Meanwhile ``near`` cache lines at each
+    of n addresses from ``far`` on, ``apart`` bytes apart, are brought near."""
 
     def generate(
-        lanes: Lanes, vectors: int, outputs: int, kind: int, builder: Any,
-        x: Any, stride: Any, mean: Any, t: Any, line: Any, n: Any, g: Any, step: Any, ahead: Any,
+        lanes: Lanes, vectors: int, outputs: int, kind: int, near: int, builder: Any,
+        x: Any, stride: Any, mean: Any, t: Any, line: Any, n: Any, g: Any, step: Any, far: Any, apart: Any,
     ) -> None:  # fmt: skip
         stored, factors = Stored(lanes, kind), lanes.scalars(builder, t)
         sums = [lanes.vectors(builder, g, builder.mul(step, I64(c))) for c in range(outputs)]
@@ -94,12 +95,13 @@ def outer_tile(
         def body(i: Any, carried: list[Any]) -> list[Any]:
             row = builder.mul(i, stride)
             place = stored.vectors(builder, x, row)
-            far = stored.vectors(builder, x, builder.add(row, ahead))
             at = builder.gep(factors, [builder.mul(i, line)])
             held = [lanes.splat(builder, builder.load(builder.gep(at, [I64(c)]))) for c in range(outputs)]
             following = []
+            ahead = builder.add(far, builder.mul(i, apart))
+            for cached in range(near):
+                lanes.prefetch(builder, builder.add(ahead, I64(cached * CACHE_LINE)))
             for v in range(vectors):
-                lanes.prefetch(builder, far, I64(v))
                 entry = stored.load(builder, place, I64(v))
                 entry = builder.fsub(entry, middle[v]) if kind else entry
                 following += [lanes.fma(builder, entry, held[c], carried[v * outputs + c]) for c in range(outputs)]
@@ -109,7 +111,7 @@ def outer_tile(
             v, c = divmod(index, outputs)
             lanes.store(builder, total, sums[c], I64(v))
 
-    return emit((bits, width, vectors, outputs, kind), 9, generate)
+    return emit((bits, width, vectors, outputs, kind, near), 10, generate)
 
 
 @tile  # type: ignore[untyped-decorator]

@@ -10,9 +10,10 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from llvmlite.binding import get_host_cpu_features  # type: ignore[import-untyped]
 
-__all__ = ["I64", "Lanes", "Stored", "counted_loop", "native_lanes"]
+__all__ = ["CACHE_LINE", "I64", "Lanes", "Stored", "counted_loop", "native_lanes"]
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
+CACHE_LINE = 64  # bytes
 
 # exp on |r| ≤ ln(2)/2: (clamp, the two parts of ln 2, polynomial from the highest power, exponent bias and shift).
 # Below the clamp it is zero, so high that no square of a probability is subnormal: on some processors one operation on
@@ -78,12 +79,9 @@ class Lanes:
     def store(self, builder: Any, value: Any, pointer: Any, index: Any) -> None:
         builder.store(value, builder.gep(pointer, [index]), align=self.bits // 8)
 
-    def prefetch(self, builder: Any, pointer: Any, index: Any) -> None:
-        """Bring a vector's cache line near, which may lie beyond the array; where registers are of 64 bytes, for on a
-        machine with AVX2 it gained nothing."""
-        if self.bits * self.width < 512:
-            return
-        place = builder.bitcast(builder.gep(pointer, [index]), ir.IntType(8).as_pointer())
+    def prefetch(self, builder: Any, address: Any) -> None:
+        """Bring the cache line of an integer address near, which may lie beyond the array."""
+        place = builder.inttoptr(address, ir.IntType(8).as_pointer())
         arguments = [place, I32(0), I32(2), I32(1)]  # to read, second level, data
         self.call(builder, "llvm.prefetch.p0i8", ir.VoidType(), arguments)
 
