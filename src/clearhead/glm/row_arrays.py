@@ -137,6 +137,11 @@ class Whole(RowArrays):
     def against(self, theta: Tensor) -> Tensor:
         return self.design.against(theta, self.targets.shape[1])
 
+    def row_diagonal(self, logits: Tensor, b: Tensor, span: slice) -> Tensor:
+        """(m, k) ∂²ℓ/∂z_c² of some rows at logits + b."""
+        Y, Z = self.written(span)[:, : len(b)], logits[span, : len(b)] + b.to(logits)
+        return self.loss.row_diagonal(self.loss.residual(Z, Y), Y)
+
     def moments(self) -> tuple[Tensor, Tensor]:
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
         return self.against(self.written(slice(None))), self.design.against(ones, 1)

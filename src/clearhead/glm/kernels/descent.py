@@ -28,18 +28,18 @@ def entry_descent(bits: int, width: int) -> Callable[..., int]:
 
     Arguments: G (a, a); minus = −S (width, width); slope (k, a), −gradient of the model, kept up to date;
     W (a, width); K (a, width, width), the strict upper triangle of the model's Hessian block of each row, with its
-    ``diagonal`` and ``inverse`` = 1/(diagonal + ridge), both (a, width) and the latter zero beyond k; ``bounds`` (a, 2)
-    of the pull within which a weight is zero; L (a, m, width) and R (a, groups, k', width), the correction
+    ``diagonal`` and ``inverse`` = 1/(diagonal + ridge), both (a, width) and the latter zero beyond k; ``bounds`` (a,
+    2, width) of the pull within which a weight is zero; L (a, m, width) and R (a, groups, k', width), the correction
     −Σᵣ Lᵣ⟨Rᵣ, Δ⟩ with m and k' rounded up to multiples of 4 and m ≤ groups·width; allowed (a,); ``scratch`` of zeros:
     3 + 2·BLOCK + groups rows of ``width``; k; largest number of sweeps; tolerance relative to the first sweep. Returns
     the rows visited.
     """
-    size, line = bits // 8, bits // 8 * width
+    line = bits // 8 * width
 
     def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, N: Any, bounds: Any, j: int, k: int) -> int:
         found: int = visit_entries(
             bits, width, row.ctypes.data, K.ctypes.data + j * width * line, H.ctypes.data + j * line,
-            N.ctypes.data + j * line, bounds.ctypes.data + 2 * j * size, W.ctypes.data + j * line,
+            N.ctypes.data + j * line, bounds.ctypes.data + 2 * j * line, W.ctypes.data + j * line,
             change.ctypes.data, peak.ctypes.data, k,
         )  # fmt: skip
         return found
@@ -56,13 +56,13 @@ def row_descent(bits: int, width: int) -> Callable[..., int]:
         norm = 0.0
         for c in range(k):
             row[c] += h * W[j, c]
-            if bounds[j, 0] < -bounds[j, 1] and row[c] < 0:  # only positive weights are allowed
+            if bounds[j, 0, 0] < -bounds[j, 1, 0] and row[c] < 0:  # only positive weights are allowed
                 row[c] = 0
             norm += row[c] * row[c]
         norm = norm**0.5
         shrink = row[0] * 0
-        if norm > bounds[j, 1]:
-            shrink += (1.0 - bounds[j, 1] / norm) * N[j, 0]
+        if norm > bounds[j, 1, 0]:
+            shrink += (1.0 - bounds[j, 1, 0] / norm) * N[j, 0]
         changed, used = 0, 0
         for c in range(k):
             new = row[c] * shrink

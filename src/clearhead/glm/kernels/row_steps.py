@@ -62,9 +62,9 @@ def visit_entries(
     """Minimise a quadratic plus penalty over the first k of ``width`` entries of a row, one after the other.
 
     ``row`` is the model's slope; the strict upper triangle of its Hessian in K (width, width), its ``diagonal``, and
-    ``inverse`` 1/(diagonal + ridge), zero beyond k; an entry is zero where its pull is within the two ``bounds``.
-    Updates ``weights``, writes the ``change`` and raises ``peak`` to diagonal·change². Returns 1 if anything changed,
-    plus 2 if any weight is not zero. No branch depends on the numbers.
+    ``inverse`` 1/(diagonal + ridge), zero beyond k; an entry is zero where its pull is within its ``bounds`` (2,
+    width). Updates ``weights``, writes the ``change`` and raises ``peak`` to diagonal·change². Returns 1 if anything
+    changed, plus 2 if any weight is not zero. No branch depends on the numbers.
     """
 
     def generate(
@@ -74,8 +74,8 @@ def visit_entries(
         def vector(address: Any) -> Any:
             return lanes.load(builder, lanes.pointer(builder, address), I64(0))
 
-        limits, coupling = lanes.scalars(builder, bounds), lanes.pointer(builder, K)
-        low, high = (lanes.splat(builder, builder.load(builder.gep(limits, [I64(i)]))) for i in (0, 1))
+        limits, coupling = lanes.pointer(builder, bounds), lanes.pointer(builder, K)
+        low, high = (lanes.load(builder, limits, I64(i)) for i in (0, 1))
         W, h, scale = vector(weights), vector(diagonal), vector(inverse)
         pull = lanes.fma(builder, h, W, vector(row))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -23,10 +25,14 @@ def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     k = start.shape[1]
     if k == 1 or (model.exact and not penalty.grouped):
         return torch.stack([minimise_single(model, start, penalty, lambda_, effort, c) for c in range(k)], 1)
+    scale = None if model.scale is None else model.scale[:, :k]
+    if scale is not None:
+        model, start = replace(model, slope=model.slope / scale), start * scale
     rule = Rule.of(model, start, penalty, lambda_)
     descent = (_narrow if model.S.ndim == 2 else _wide)(model, rule, penalty.grouped, effort.tol)
     found, slope = descent(start, model.slope, effort.sweeps)
-    return (found if penalty.grouped else refine(model, start, found, slope, descent, rule, effort.left))[:, :k]
+    found = (found if penalty.grouped else refine(model, start, found, slope, descent, rule, effort.left))[:, :k]
+    return found if scale is None else found / scale
 
 
 def _narrow(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
@@ -48,7 +54,7 @@ def _narrow(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
     inverse[:, k:] = 0
     kernel = (row_descent if grouped else entry_descent)(bits, width)
     allowed = (rule.used[:, 0] & (diagonal > 0)).numpy()
-    fixed = [t.contiguous().numpy() for t in (blocks, curvature, inverse, rule.bounds, left, right)]
+    fixed = [t.contiguous().numpy() for t in (blocks, curvature, inverse, rule.bounds.expand(a, 2, width), left, right)]
     gram, minus = model.gram.contiguous().numpy(), (-model.S).numpy()
 
     def sweep(start: Tensor, slope: Tensor, sweeps: int) -> tuple[Tensor, Tensor]:
@@ -70,6 +76,7 @@ def _wide(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
     from clearhead.glm.kernels.wide_descent import block_descent
 
     (a, k), kernel = model.slope.shape, block_descent()
+    bounds = rule.bounds[:, :, 0]
     diagonal = model.gram.diagonal()[:, None]
     coupled = torch.zeros_like(model.left[0])
     for left, right in zip(model.left, model.right, strict=True):
@@ -86,7 +93,7 @@ def _wide(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
         share, peak, first = W.new_zeros(len(model.left)), W.new_zeros(1), 0.0
         visited, active = allowed.clone(), allowed.clone()
         arguments = [
-            model.gram, model.S, near, slope, W, curvature, inverse, rule.bounds, model.left, model.right, share,
+            model.gram, model.S, near, slope, W, curvature, inverse, bounds, model.left, model.right, share,
             visited, active, steps, change, peak,
         ]  # fmt: skip
         arrays = [t.contiguous().numpy() for t in arguments]

@@ -26,11 +26,12 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """⟨−slope, Δ⟩ + ½⟨Δ, B Δ⟩ with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩, over ``features`` (a,).
+    """⟨−slope, Δ⟩ + ½⟨dΔ, B dΔ⟩ with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩, over ``features`` (a,), for the ``scale`` d.
 
     ``gram`` (a, a) and its largest eigenvalue ``norm``, where `accelerated`; ``slope`` (a, k); ``S`` (width, width) and
     ``left``, ``right`` (m, a, width), padded to `model_width`; beyond `FULL_CURVATURE` outputs S is a diagonal.
-    ``exact``: the loss is this quadratic, S a multiple of the identity and nothing to correct, so outputs are apart.
+    ``scale`` (a, width), or None for ones. ``exact``: the loss is this quadratic, S a multiple of the identity and
+    nothing to correct, so outputs are apart.
     """
 
     gram: Tensor
@@ -41,6 +42,7 @@ class Model:
     features: Tensor
     norm: float = 0.0
     exact: bool = False
+    scale: Tensor | None = None
 
     def bent(self, delta: Tensor) -> Tensor:
         """(a, width) B·Δ for Δ (a, width), whose columns beyond the outputs are zero."""
@@ -70,11 +72,13 @@ def through(values: Tensor, S: Tensor) -> Tensor:
 
 
 def levels(model: Model, start: Tensor, penalty: Penalty, lambda_: float) -> tuple[Tensor, Tensor, Tensor]:
-    """(a, 2) bounds of the pull within which a weight is zero, (a, 1) the ridge, and (a, 1) which features may be
-    used at all."""
+    """(a, 2, ·) bounds of the pull within which a weight is zero, (a, ·) the ridge, and (a, 1) which features may be
+    used at all; with as many columns as the model's ``scale``, or one."""
     factors = penalty.weights(len(model.features), start, model.features)[:, :1]
     finite = torch.isfinite(factors)
     level = lambda_ * torch.where(finite, factors, torch.zeros_like(factors))
-    high = level * penalty.l1_ratio
+    high, ridge = level * penalty.l1_ratio, level * (1 - penalty.l1_ratio)
+    if model.scale is not None:
+        high, ridge = high / model.scale, ridge / model.scale.square()
     low = torch.full_like(high, -torch.inf) if penalty.nonnegative else -high
-    return torch.cat([low, high], 1), level * (1 - penalty.l1_ratio), finite
+    return torch.stack([low, high], 1), ridge, finite

@@ -21,6 +21,7 @@ from clearhead.glm.solvers.base import Solver
 from clearhead.glm.solvers.gram import GramStore
 from clearhead.glm.solvers.inner import minimise
 from clearhead.glm.solvers.model import Effort, Model, accelerated, model_width
+from clearhead.glm.solvers.scales import EntryScales
 from clearhead.glm.solvers.secant import SecantMemory
 
 __all__ = ["ProxNewton"]
@@ -30,6 +31,7 @@ MARGIN = 0.9  # features whose slope reaches this share of the threshold join th
 FEW = 5  # sweeps of coordinate descent before conjugate gradients
 EAGER = 10  # steps of a λ over which inner effort grows
 BENT = 5e7  # numbers of a rank's Z up to which its Gram matrix follows the rows' curvatures: they are copied for it
+STEEPER = 1.25  # the model's curvature beside the mean one, for more than one output
 DRIFT = 0.3  # mean change of the rows' curvatures, relative to their mean, that is worth another Gram matrix
 
 
@@ -46,6 +48,7 @@ class ProxNewton(Solver):
         self.lambda_ = 0.0
         self.steps = 0
         self.memory = SecantMemory(MEMORY, problem.n_outputs)
+        self.scales = EntryScales(problem)
         self.last: Point | None = None
         # The Gram matrix lacks the intercept's share where features are not centred.
         centred = not problem.intercept or bool((problem.scaler.mean != 0).any())
@@ -57,6 +60,9 @@ class ProxNewton(Solver):
         self.gram = self.store.stored
         self._bends = problem.loss.single_curvature and problem.n_outputs == 1 and problem.arrays.held
         self._bends = self._bends and problem.design.work <= BENT and self.store.design is problem.design
+        self._steeper = 1.0 if problem.n_outputs == 1 else STEEPER
+        narrow = 1 < problem.n_outputs <= FULL_CURVATURE and apart and not problem.loss.quadratic
+        self._scales = narrow and problem.arrays.held and not problem.design.costly and self.store.whole
         self._curvature: Tensor | None = None  # (n,) under which the Gram matrix is, of mean 1; None for ones
         self._norm: float | None = None
 
@@ -72,6 +78,7 @@ class ProxNewton(Solver):
         """A solver of the same rows under other weights that uses this one's Gram matrix as its model."""
         other = ProxNewton(problem, self.penalty, self.seed)
         other.store, other._bends = self.store.shared(problem.design), False
+        other.scales, other._scales = self.scales, False
         # Under other weights the matrix is a model, whose secant memory learns the difference.
         other.exact = other.exact and distributed.all_agree(torch.equal(problem.weight, self.problem.weight))
         other.takes_guess = not other.exact
@@ -79,12 +86,14 @@ class ProxNewton(Solver):
 
     def observe(self, point: Point) -> None:
         if self.last is not None and self.last is not point and not self.exact:
-            self.memory.add(self._pad(point.coef - self.last.coef), self._pad(self.last.slope - point.slope))
+            step, change = self._pad(point.coef - self.last.coef), self._pad(self.last.slope - point.slope)
+            self.memory.add(*self.scales.pair(step, change))
         self.last = point
 
     def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         self._admit(point)
         self._bend(point)
+        self._rescale(point)
         if not len(self.features):
             return point.coef, point.logits, point.intercept
         target = self._target(point)
@@ -97,11 +106,11 @@ class ProxNewton(Solver):
 
     def _target(self, point: Point) -> Tensor:
         """(a, k) weights of the working set that nearly minimise model and penalty."""
-        S = self._square(point.fit.curvature)
+        S = self._square(point.fit.curvature * (1.0 if self.exact else self._steeper))
         left, right = self.memory.correction(self._widest_gram(), self.features, S)
-        start = point.coef[self.features]
+        start, scale = point.coef[self.features], self.scales.of(self.features)
         slope = point.slope[self.features].to(start)
-        model = Model(self.gram, S, left, right, slope, self.features, self._largest(), self.exact)
+        model = Model(self.gram, S, left, right, slope, self.features, self._largest(), self.exact, scale)
         return distributed.agreed(minimise(model, start, self.penalty, self.lambda_, self._effort()))
 
     def _pad(self, values: Tensor) -> Tensor:
@@ -171,6 +180,12 @@ class ProxNewton(Solver):
             self.store = self.store.under(self.problem.weight * curvature, self.problem.intercept)
             self.problem.design.reads += self.store.design.reads
             self._work_on(self.features)
+
+    def _rescale(self, point: Point) -> None:
+        """Scale the weights by how steep each one's loss is, where all features and rows are at hand."""
+        ratio = self.scales.update(point, self.store.stored.diagonal()) if self._scales and len(self.features) else None
+        if ratio is not None:
+            self.memory.rescale(ratio)
 
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo, for the model's curvature is not an upper bound; a step is seldom cut."""

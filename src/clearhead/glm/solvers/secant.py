@@ -45,6 +45,13 @@ class SecantMemory:
         self._steps[place], self._left[2 * place + 1] = step, change
         self.count += 1
 
+    def rescale(self, ratio: Tensor) -> None:
+        """Weights are multiplied by (p, width) from now on."""
+        if self.count:
+            self._steps *= ratio
+            self._left[1::2] /= ratio
+        self._gram = None
+
     def correction(self, gram: Tensor, features: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
         """(L, R), each (m, a, width), with B = G ⊗ S − Σᵣ Lᵣ⟨Rᵣ, ·⟩ on the listed features.
 

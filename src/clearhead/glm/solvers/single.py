@@ -66,7 +66,7 @@ class _Quadratic:
         allowed = finite[:, 0] & (model.gram.diagonal() > 0)
         slope, w = (t[:, output].clone(memory_format=torch.contiguous_format) for t in (model.slope, start))
         # A correction must not leave a weight without curvature.
-        return cls(H.contiguous(), H.diagonal().maximum(floor), slope, w, bounds, ridge[:, 0], allowed)
+        return cls(H.contiguous(), H.diagonal().maximum(floor), slope, w, bounds[:, :, 0], ridge[:, 0], allowed)
 
     def arrays(self) -> list[object]:
         """What the kernel takes."""

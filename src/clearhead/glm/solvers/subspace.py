@@ -25,8 +25,8 @@ Descent = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """The penalty on the model's features: ``bounds`` (a, 2) of the pull within which a weight is zero, ``ridge``
-    (a, 1), and which features may be ``used``, (a, 1)."""
+    """The penalty on the model's features: ``bounds`` (a, 2, ·) of the pull within which a weight is zero, ``ridge``
+    (a, ·), each for all outputs alike or for each one, and which features may be ``used``, (a, 1)."""
 
     bounds: Tensor
     ridge: Tensor
@@ -34,8 +34,8 @@ class Rule:
 
     @property
     def kinked(self) -> Tensor:
-        """(a, 1) whether zero is a weight like no other."""
-        return (self.bounds[:, 1:] > 0) | self.bounds[:, :1].isinf()
+        """(a, ·) whether zero is a weight like no other."""
+        return (self.bounds[:, 1] > 0) | self.bounds[:, 0].isinf()
 
     @classmethod
     def of(cls, model: Model, start: Tensor, penalty: Penalty, lambda_: float) -> Rule:
@@ -43,7 +43,8 @@ class Rule:
 
     def residual(self, W: Tensor, slope: Tensor) -> Tensor:
         """What optimality lacks at ``W`` (a, …): zero where the minimum is."""
-        pull, (low, high) = slope - self.ridge * W, torch.split(self.bounds, 1, 1)
+        k = W.shape[1]
+        pull, (low, high) = slope - self.ridge[:, :k] * W, self.bounds[:, :, :k].unbind(1)
         at_zero = pull - pull.clamp(min=low, max=high)
         return torch.where(W != 0, pull - high * W.sign(), at_zero) * self.used
 
@@ -51,7 +52,7 @@ class Rule:
         """By how much model and penalty are larger at ``new``, where B moves the ``slope`` at ``old`` by ``bent``."""
         step = (new - old).double()
         curve = (0.5 * bent.double() - slope.double()) * step
-        size = self.bounds[:, 1:] * (new.double().abs() - old.double().abs())
+        size = self.bounds[:, 1] * (new.double().abs() - old.double().abs())
         ridge = 0.5 * self.ridge * step * (new.double() + old.double())
         return float((curve + torch.where(self.used, size + ridge, 0.0)).sum())
 
