@@ -62,7 +62,7 @@ class ProxNewton(Solver):
         self._bends = self._bends and problem.design.work <= BENT and self.store.design is problem.design
         self._steeper = 1.0 if problem.n_outputs == 1 else STEEPER
         narrow = 1 < problem.n_outputs <= FULL_CURVATURE and apart and not problem.loss.quadratic
-        self._scales = narrow and problem.arrays.held and not problem.design.costly and self.store.whole
+        self._scales = narrow and problem.arrays.held and self.store.whole and problem.design.all_rows() is not None
         self._curvature: Tensor | None = None  # (n,) under which the Gram matrix is, of mean 1; None for ones
         self._norm: float | None = None
 

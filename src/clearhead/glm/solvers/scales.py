@@ -61,18 +61,19 @@ class EntryScales:
         """(p, k) float64 Σᵢ vᵢ꜀ (zᵢⱼ − z̄ⱼ꜀)² for the rows' curvatures v, weighted, with z̄ the mean under v if there is
         an intercept; and (k,) Σᵢ vᵢ꜀."""
         design, arrays, k = self.problem.design, self.problem.arrays, len(point.intercept)
+        rows = design.all_rows()
+        assert rows is not None
         assert isinstance(arrays, Whole)
         sums = torch.zeros(2, design.shape[1], k, dtype=torch.float64, device=design.device)
         whole = torch.zeros(k, dtype=torch.float64, device=design.device)
-        for span, block in design.blocks():
-            V = design.weight[span, None] * arrays.row_diagonal(point.logits, point.intercept, span)
-            V = padded(V, padded_width(k, design.device)).contiguous()
-            for start in range(0, len(block), ROWS):
-                some = slice(start, start + ROWS)
-                Z = block.rows(some).dense()
-                sums[0] += transposed_product(Z.square(), V[some], k)
-                sums[1] += transposed_product(Z, V[some], k)
+        for start in range(0, len(rows), ROWS):
+            some = slice(start, start + ROWS)
+            V = design.weight[some, None] * arrays.row_diagonal(point.logits, point.intercept, some)
+            Z, V = rows.rows(some).dense(), padded(V, padded_width(k, design.device)).contiguous()
+            sums[0] += transposed_product(Z.square(), V, k)
+            sums[1] += transposed_product(Z, V, k)
             whole += V[:, :k].double().sum(0)
+        design.reads += 1
         squares, products = distributed.all_reduce(sums)
         whole = distributed.all_reduce(whole)
         if self.problem.intercept:
