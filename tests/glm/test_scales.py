@@ -96,3 +96,26 @@ def test_classes_of_unlike_spread_take_fewer_steps_with_scales(monkeypatch: pyte
     with_scales = steps()
     monkeypatch.setattr(EntryScales, "update", lambda *_: None)
     assert with_scales < steps()
+
+
+def test_means_far_from_zero_are_left_to_the_intercept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not standardised, the Gram matrix has the means, which the Hessian less the intercept's share has not."""
+    monkeypatch.setattr(EntryScales, "update", lambda *_: pytest.fail("scales of means"))
+    generator = torch.Generator().manual_seed(4)
+    X = torch.randn(400, 30, generator=generator, dtype=torch.float64)
+    y = (X[:, :3] + torch.randn(400, 3, generator=generator)).argmax(1)
+    path = fit_path(X + 20, y, standardize=False, n_lambdas=12, lambda_min_ratio=1e-2, tol=1e-6)
+    assert all(solution.gap <= 1e-6 for solution in path)
+
+
+def test_offsets_constant_features_and_factors_go_with_scales() -> None:
+    generator = torch.Generator().manual_seed(5)
+    X = torch.randn(500, 20, generator=generator, dtype=torch.float64) * torch.logspace(-1, 1, 20)
+    X[:, 4] = 7.0
+    y = (X[:, :3] + torch.randn(500, 3, generator=generator)).argmax(1)
+    factors = (0.5, torch.inf, *[1.0] * 18)
+    kept = {"penalty": ElasticNet(0.9, factors=factors), "n_lambdas": 10, "lambda_min_ratio": 1e-2}
+    options = SolveOptions(offset=torch.randn(500, 3, generator=generator))
+    path = fit_path(X, y, tol=1e-9, options=options, **kept)
+    assert all(solution.gap <= 1e-9 for solution in path)
+    assert not path[-1].coef[[1, 4]].any()

@@ -49,7 +49,8 @@ def entry_descent(bits: int, width: int) -> Callable[..., int]:
 
 @cache
 def row_descent(bits: int, width: int) -> Callable[..., int]:
-    """The kernel for penalties on rows: the same arguments; each row uses the scalar bound ``diagonal[j, 0]``."""
+    """The kernel for penalties on rows: the same arguments; each row uses the scalars ``diagonal[j, 0]`` and
+    ``bounds[j, :, 0]``."""
 
     def visit(row: Any, change: Any, peak: Any, W: Any, K: Any, H: Any, N: Any, bounds: Any, j: int, k: int) -> int:
         h = H[j, 0]

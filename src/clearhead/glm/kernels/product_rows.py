@@ -76,7 +76,7 @@ def _times_strip(bits: int, kind: int, rows: int, outputs: int) -> Callable[...,
 @cache
 def times_rows(bits: int, kind: int) -> Callable[..., None]:
     """The kernel of `times`."""
-    size, stored, most, share = bits // 8, stored_size(bits, kind), _widest(bits), _share(bits)
+    size, stored, most, onward = bits // 8, stored_size(bits, kind), _widest(bits), 0 if _long(bits) else _share(bits)
     five, three, single = (_times_strip(bits, kind, TALL, outputs) for outputs in (5, 3, 1))
     one = _times_strip(bits, kind, 1, 1)
 
@@ -99,7 +99,7 @@ def times_rows(bits: int, kind: int) -> Callable[..., None]:
                 else:
                     single(at, stride, mean, weights, line, p, to, width, far)
                     c += 1
-                ahead += share
+                ahead += onward
             i += TALL if i + TALL <= n else 1
 
     piece = compiled(piece)

@@ -25,14 +25,15 @@ def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     k = start.shape[1]
     if k == 1 or (model.exact and not penalty.grouped):
         return torch.stack([minimise_single(model, start, penalty, lambda_, effort, c) for c in range(k)], 1)
-    scale = None if model.scale is None else model.scale[:, :k]
+    scale, given = None if model.scale is None else model.scale[:, :k], start
     if scale is not None:
         model, start = replace(model, slope=model.slope / scale), start * scale
     rule = Rule.of(model, start, penalty, lambda_)
     descent = (_narrow if model.S.ndim == 2 else _wide)(model, rule, penalty.grouped, effort.tol)
     found, slope = descent(start, model.slope, effort.sweeps)
     found = (found if penalty.grouped else refine(model, start, found, slope, descent, rule, effort.left))[:, :k]
-    return found if scale is None else found / scale
+    # Weights that nothing moved come back as they were: x·d/d is not always x.
+    return found if scale is None else torch.where(found == start, given, found / scale)
 
 
 def _narrow(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:

@@ -31,7 +31,7 @@ MARGIN = 0.9  # features whose slope reaches this share of the threshold join th
 FEW = 5  # sweeps of coordinate descent before conjugate gradients
 EAGER = 10  # steps of a λ over which inner effort grows
 BENT = 5e7  # numbers of a rank's Z up to which its Gram matrix follows the rows' curvatures: they are copied for it
-STEEPER = 1.25  # the model's curvature beside the mean one, for more than one output
+STEEPER = 1.25  # the model's curvature beside the mean one, for more than one output where it varies
 DRIFT = 0.3  # mean change of the rows' curvatures, relative to their mean, that is worth another Gram matrix
 
 
@@ -60,9 +60,10 @@ class ProxNewton(Solver):
         self.gram = self.store.stored
         self._bends = problem.loss.single_curvature and problem.n_outputs == 1 and problem.arrays.held
         self._bends = self._bends and problem.design.work <= BENT and self.store.design is problem.design
-        self._steeper = 1.0 if problem.n_outputs == 1 else STEEPER
-        narrow = 1 < problem.n_outputs <= FULL_CURVATURE and apart and not problem.loss.quadratic
-        self._scales = narrow and problem.arrays.held and self.store.whole and problem.design.all_rows() is not None
+        self._steeper = 1.0 if problem.n_outputs == 1 or problem.loss.quadratic else STEEPER
+        narrow = 1 < problem.n_outputs <= FULL_CURVATURE and centred and apart and not problem.loss.quadratic
+        at_hand = problem.arrays.held and self.store.whole and problem.design.all_rows() is not None
+        self._scaled = narrow and distributed.all_agree(at_hand)
         self._curvature: Tensor | None = None  # (n,) under which the Gram matrix is, of mean 1; None for ones
         self._norm: float | None = None
 
@@ -78,7 +79,7 @@ class ProxNewton(Solver):
         """A solver of the same rows under other weights that uses this one's Gram matrix as its model."""
         other = ProxNewton(problem, self.penalty, self.seed)
         other.store, other._bends = self.store.shared(problem.design), False
-        other.scales, other._scales = self.scales, False
+        other._scaled = False
         # Under other weights the matrix is a model, whose secant memory learns the difference.
         other.exact = other.exact and distributed.all_agree(torch.equal(problem.weight, self.problem.weight))
         other.takes_guess = not other.exact
@@ -106,7 +107,7 @@ class ProxNewton(Solver):
 
     def _target(self, point: Point) -> Tensor:
         """(a, k) weights of the working set that nearly minimise model and penalty."""
-        S = self._square(point.fit.curvature * (1.0 if self.exact else self._steeper))
+        S = self._square(point.fit.curvature * self._steeper)
         left, right = self.memory.correction(self._widest_gram(), self.features, S)
         start, scale = point.coef[self.features], self.scales.of(self.features)
         slope = point.slope[self.features].to(start)
@@ -182,8 +183,11 @@ class ProxNewton(Solver):
             self._work_on(self.features)
 
     def _rescale(self, point: Point) -> None:
-        """Scale the weights by how steep each one's loss is, where all features and rows are at hand."""
-        ratio = self.scales.update(point, self.store.stored.diagonal()) if self._scales and len(self.features) else None
+        """Scale the weights by how steep each one's loss is, where all features and rows are at hand, and both the Gram
+        matrix and the Hessian without the means."""
+        if not self._scaled or not len(self.features):
+            return
+        ratio = self.scales.update(point, self.store.stored.diagonal())
         if ratio is not None:
             self.memory.rescale(ratio)
 

@@ -22,10 +22,9 @@ FARTHEST = 10.0  # scales are no larger than this, nor smaller than its inverse
 
 
 class EntryScales:
-    """Scales d (p, width) by which weights are multiplied in the model: diag(d)·(G ⊗ S)·diag(d) is the loss's Hessian
-    there, with d = (hⱼ꜀ / GⱼⱼS꜀꜀)^¼ for the exact diagonal h of the Hessian, the intercept minimised over.
-
-    ``values`` is None for ones.
+    """Scales d (p, width) by which weights are multiplied before they meet the model, which so becomes
+    diag(d)·(G ⊗ S)·diag(d): with d = (hⱼ꜀ / GⱼⱼS꜀꜀)^¼ its diagonal is the geometric mean of what it was and h, the
+    diagonal of the loss's Hessian, each output's intercept minimised over. ``values`` is None for ones.
     """
 
     def __init__(self, problem: Problem) -> None:
