@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from tests.glm.members import LOSSES, data
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -18,7 +19,8 @@ from clearhead.glm.blockwise import Blockwise
 from clearhead.glm.designs import DenseDesign, StreamedDesign
 from clearhead.glm.losses import Loss
 from clearhead.glm.problem import Problem
-from clearhead.glm.row_arrays import Whole
+from clearhead.glm.remade import Remade
+from clearhead.glm.row_arrays import RowArrays, Whole
 from clearhead.glm.targets import Labels
 
 
@@ -39,10 +41,12 @@ def test_blocks_give_the_sums_of_whole_arrays(name: str, streamed: bool) -> None
     design = DenseDesign.build(rows, scaler, weight, 500.0, "cpu")
     passing = StreamedDesign(rows, scaler, weight, 500.0, "cpu", 0) if streamed else design
     whole = Whole(design, targets, weight, offset, loss)
-    forms = [Blockwise(passing, targets, weight, offset, loss)]
+    forms: list[RowArrays] = [Blockwise(passing, targets, weight, offset, loss)]
+    forms += [] if streamed else [Remade(passing, targets, weight, offset, loss)]
     labels = loss.labels(target(scores), 500)
     if labels is not None:
         forms.append(Blockwise(passing, labels, weight, offset, loss))
+        forms += [] if streamed else [Remade(passing, labels, weight, offset, loss)]
     k = targets.shape[1]
     W = torch.randn(12, k, generator=torch.Generator().manual_seed(1)).double() * 0.1
     W[3:10] = 0  # most features without weights: their columns are left out
@@ -69,7 +73,7 @@ def test_of_many_classes_every_form_gives_the_sums_of_the_definition() -> None:
     design = DenseDesign.build(TensorRows(X), scaler, weight, 400.0, "cpu")
     W = torch.randn(9, 80, generator=torch.Generator().manual_seed(1)).double()
     q = (design.Z @ W).softmax(1)
-    for form in (Whole, Blockwise):
+    for form in (Whole, Blockwise, Remade):
         for given in (labels, targets):
             arrays = form(design, given, weight, None, Multinomial())
             logits, b = arrays.logits(W), torch.zeros(80).double()
@@ -181,3 +185,39 @@ def test_labels_are_refused_as_whole_targets_are(y: list[float]) -> None:
             call(y, 4)
         messages.append(str(raised.value))
     assert messages[0] == messages[1]
+
+
+def test_logits_of_many_outputs_come_back_when_they_were_let_go() -> None:
+    X, scores = data(600, 8, 70)
+    problem = Problem.build(X.float(), torch.cat([torch.arange(70), scores[70:].argmax(1)]), Multinomial())
+    assert isinstance(problem.arrays, Remade)
+    W, b = 0.1 * torch.randn(8, 70), problem.null[0]
+    logits = problem.logits(W)
+    before = problem.fit(logits, b)
+    slope, residual = problem.slope(before.theta), problem.arrays.written_residual(before.theta)
+    problem.release(logits)
+    assert problem.fit(logits, b).loss == before.loss
+    problem.release(logits)
+    assert torch.equal(problem.slope(before.theta), slope)
+    whole = Whole(problem.design, problem.targets, problem.weight, None, problem.loss)
+    held = whole.fit(whole.logits(W), b)
+    assert residual is not None
+    torch.testing.assert_close(residual, held.theta)
+    torch.testing.assert_close(slope, whole.against(held.theta), atol=1e-6, rtol=1e-4)
+
+
+def test_sparse_rows_of_many_outputs_keep_their_residuals() -> None:
+    X, scores = data(600, 8, 70)
+    y = torch.cat([torch.arange(70), scores[70:].argmax(1)])
+    assert not isinstance(Problem.build(csr_matrix(X.numpy()), y, Multinomial()).arrays, Remade)
+
+
+@pytest.mark.parametrize("solver", ["prox_newton", "saga", "fista"])
+def test_solvers_agree_on_many_outputs(solver: str) -> None:
+    X, scores = data(400, 6, 66)
+    y = torch.cat([torch.arange(66), scores[66:].argmax(1)])
+    found = fit_path(X, y, solver=solver, n_lambdas=2, lambda_min_ratio=0.7, tol=1e-5)
+    exact = fit_path(X, y, lambdas=[s.lambda_ for s in found], tol=1e-10)
+    for solution, other in zip(found, exact, strict=True):
+        assert solution.status.ok
+        assert -1e-9 <= (solution.objective - other.objective) / solution.null_loss <= 1e-5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from tests.glm.members import data
 from torch import Tensor
 
@@ -138,7 +139,7 @@ def test_a_missing_value_code_is_a_constant_feature_for_many_outputs_too() -> No
 
 def test_a_residual_that_was_let_go_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many outputs a residual is not held beside that of a trial; where no trial descends it is needed."""
-    X, y = torch.randn(300, 6), torch.arange(300) % 70
+    X, y = csr_matrix(torch.randn(300, 6).numpy()), torch.arange(300) % 70
     problem = Problem.build(X, y, Multinomial())
     b = problem.null[0] + 0.1 * torch.arange(70)
     monkeypatch.setattr(InterceptSolver, "_descend", lambda self, logits, b, step, fit: (b, None))

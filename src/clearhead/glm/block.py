@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Block", "deviations", "is_near", "some_columns", "some_rows"]
 
 LARGE = 1e15  # of a mean or an inverse deviation: what float32 multiplies and sums without overflow
+SUMMED = 256  # rows at once
 NEAR = 10.0  # deviations from zero to a mean: a digit of float32's seven
 
 
@@ -108,11 +109,11 @@ class Block:
         return outputs > 1 and self._compiled(outputs)
 
     def _centred(self, sums: Tensor, T: Tensor) -> Tensor:
-        """`against` from the sums (p, outputs) over the rows as they are stored."""
+        """`against` from the sums (p, outputs) over the rows as they are stored, which it changes."""
         assert self.mean is not None
         assert self.inverse is not None
-        centre = torch.outer(self.mean.double(), T[:, : sums.shape[1]].sum(0, dtype=torch.float64))
-        return (sums - centre) * self.inverse.double()[:, None]
+        centre = torch.outer(self.mean.double(), _column_sums(T[:, : sums.shape[1]]))
+        return sums.sub_(centre).mul_(self.inverse.double()[:, None])
 
     @property
     def _splits(self) -> bool:
@@ -136,6 +137,12 @@ class Block:
         assert self.mean is not None
         known = self.raw.dtype is self.mean.dtype or (self.raw.dtype in HALVES and self.mean.dtype is torch.float32)
         return outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1 and known
+
+
+def _column_sums(T: Tensor) -> Tensor:
+    """(k,) float64 of T (m, k), which torch would copy whole in float64 first."""
+    parts = torch.split(T, SUMMED if T.device.type == "cpu" else len(T))
+    return torch.stack([part.sum(0, dtype=torch.float64) for part in parts]).sum(0)
 
 
 def deviations(mean: Tensor, inverse: Tensor) -> float:

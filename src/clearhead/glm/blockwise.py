@@ -100,6 +100,9 @@ class Blockwise(RowArrays):
             self._slope = theta, distributed.all_reduce(sums) / self.design.total
         return self._slope[1].clone()
 
+    def written_residual(self, theta: _Residual) -> None:
+        return None
+
     def remember(self, theta: _Residual, slope: Tensor) -> None:
         """Learn that ``against(theta)`` is ``slope``."""
         self._slope = theta, slope
@@ -157,8 +160,7 @@ class Blockwise(RowArrays):
         fit = self._some(self._logits(used, Z, span), b, span)
         if not gradient:
             return fit, None
-        weight = self.design.weight[span, None]
-        return fit, Z.against(fit.theta if self.design.uniform else fit.theta * weight, self.targets.shape[1])
+        return fit, self._against_some(Z, fit, span)
 
     def _fused(self, Z: Block, used: _Used, b: Tensor, span: slice, gradient: bool) -> tuple[Fit, Tensor | None]:
         """The fit of some rows less their targets' sum in ``theta_mean``, without residuals, and their gradient."""
@@ -189,13 +191,6 @@ class Blockwise(RowArrays):
         else:
             logits = used.weights.new_zeros(span.stop - span.start, self.width)
         return logits if self.offset is None else logits.add_(self.pad(self.offset[span]))
-
-    def _sums(self, columns: int) -> Tensor:
-        return torch.zeros(self.design.shape[1], columns, dtype=torch.float64, device=self.design.device)
-
-    @property
-    def _rows(self) -> int:
-        return min(room.BLOCK_ROWS, max(64, room.BLOCK_BYTES // (self.width * self.design.dtype.itemsize)))
 
     def _blocks(self, design: Design | None = None) -> Iterator[tuple[slice, Block]]:
         for span, Z in (design or self.design).blocks():

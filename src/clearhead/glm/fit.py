@@ -58,15 +58,19 @@ class Fit:
         return cls(float(sums[0]), sums[1 : 1 + k], curvature, theta)
 
 
-def evaluate(loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor) -> Fit:
+def evaluate(
+    loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor,
+    into: Tensor | None = None,
+) -> Fit:  # fmt: skip
     """Sums over this rank's rows at padded ``logits`` (n, width) + b (k,) for padded targets ``Y``, whose weighted
-    sum is ``target_sum`` (k,)."""
+    sum is ``target_sum`` (k,). Residuals of many outputs are written ``into`` (n, width) if it is given."""
     k = len(target_sum)
     if isinstance(loss, Multinomial):
         if logits.device.type == "cpu" and k <= VECTOR_OUTPUTS:
             return _narrow(logits, b, Y, weight, target_sum)
         if (softmax := _softmax_pass(logits, k)) is not None:
-            return _wide(softmax, loss, logits, b, Y, weight, target_sum)
+            theta = into if into is not None else torch.empty_like(logits, memory_format=torch.contiguous_format)
+            return _wide(softmax, loss, logits, b, Y, weight, target_sum, theta)
     Z = logits[:, :k] + b.to(logits)
     targets = _written(Y, slice(None), logits)[:, :k]
     residual = loss.residual(Z, targets)
@@ -120,9 +124,9 @@ def _narrow(logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, targe
 
 def _wide(
     softmax: Callable[..., WideSums],
-    loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor,
+    loss: Loss, logits: Tensor, b: Tensor, Y: Tensor | Labels, weight: Tensor, target_sum: Tensor, theta: Tensor,
 ) -> Fit:  # fmt: skip
-    theta, k = torch.empty_like(logits, memory_format=torch.contiguous_format), len(target_sum)
+    k = len(target_sum)
     sums = softmax(logits, b, numbers_or_rows(Y), weight, theta)
     full = k <= FULL_CURVATURE
     curvature = _summed_curvature(loss, theta, Y, weight) if full else sums.probability - sums.squares

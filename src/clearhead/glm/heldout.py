@@ -45,8 +45,9 @@ def separates(problem: Problem, solution: Solution) -> bool:
     if problem.loss.name == "gaussian":
         return False
     hard = isinstance(targets, Labels) or bool(((targets == 0) | (targets == 1)).all())
-    theta = problem.fit(problem.logits(solution.coef.to(problem.device)), solution.intercept.to(problem.device)).theta
-    if not hard or not isinstance(theta, Tensor):  # where rows × outputs are not held, nothing is proven
+    logits = problem.logits(solution.coef.to(problem.device))
+    theta = problem.arrays.written_residual(problem.fit(logits, solution.intercept.to(problem.device)).theta)
+    if not hard or theta is None:  # where rows × outputs are not held, nothing is proven
         return False
     sure = (theta[:, : problem.n_outputs].abs() < 0.5) | (problem.weight == 0)[:, None]
     return bool(sure.all() if problem.loss.shift_invariant else sure.all(0).any())

@@ -52,7 +52,7 @@ class InterceptSolver:
             if not math.isfinite(fit.loss) or bool((fit.theta_mean.abs() <= enough).all()):
                 break
             # Of many outputs, a residual is not held beside the next one.
-            fit = replace(fit, theta=None) if self._large else fit
+            fit = replace(fit, theta=None) if self._large and isinstance(fit.theta, Tensor) else fit
             trial, following = self._descend(logits, b, self._step(fit), fit)
             if following is None:
                 self._pairs = []  # what misled the step is forgotten

@@ -122,7 +122,7 @@ class PathFit:
         began = time.monotonic()
         for index in range(len(done), len(grid)):
             start = (done[-1].coef, done[-1].intercept) if done else self.empty()
-            guess = _extrapolated(done, grid[index]) if len(done) > 1 and self.solver.takes_guess else None
+            guess = _extrapolated(done, grid[index]) if self.solver.takes_guess else None
             solution = solve(self.problem, self.penalty, grid[index], self.solver, limits, start, guess)
             done.append(solution)
             progress.advance(1, _note(solution, time.monotonic() - began))
@@ -220,15 +220,11 @@ class PathFit:
 
 
 def _extrapolated(done: list[Solution], lambda_: float) -> Tensor | None:
-    """The weights at λ if they went on along log λ as lately; weights that would change sign are zero.
-
-    The slope is taken over the last three λ's: solutions are known to the tolerance only, and over two of them its
-    error cost an eighth more steps.
-    """
-    before, last = done[-min(len(done), 3)], done[-1]
-    if not 0 < lambda_ < last.lambda_ < before.lambda_:
+    """The weights at λ if they went on along log λ as between the last two; weights that would change sign are zero."""
+    if len(done) < 2 or not 0 < lambda_ < done[-1].lambda_ < done[-2].lambda_:
         return None
-    reach = min(0.9, 0.9 * math.log(last.lambda_ / lambda_) / math.log(before.lambda_ / last.lambda_))
+    before, last = done[-2:]
+    reach = min(1.0, math.log(last.lambda_ / lambda_) / math.log(before.lambda_ / last.lambda_))
     guess = last.coef + reach * (last.coef - before.coef)
     return torch.where(guess.sign() == last.coef.sign(), guess, torch.zeros_like(guess))
 

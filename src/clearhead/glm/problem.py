@@ -22,6 +22,7 @@ from clearhead.glm.intercept import InterceptSolver
 from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
+from clearhead.glm.remade import Remade
 from clearhead.glm.room import Room
 from clearhead.glm.row_arrays import Logits, RowArrays, Whole
 from clearhead.glm.row_weights import row_weights
@@ -97,7 +98,8 @@ class Problem:
     @cached_property
     def arrays(self) -> RowArrays:
         """What has a row for each row of the data and a column for each output."""
-        kind = Blockwise if self.blockwise else Whole
+        held = Remade if Remade.serves(self.design, self.n_outputs) else Whole
+        kind = Blockwise if self.blockwise else held
         return kind(self.design, self.targets, self.weight, self.offset, self.loss)
 
     @cached_property
@@ -140,6 +142,10 @@ class Problem:
     def logits(self, W: Tensor) -> Logits:
         """offset + Z·W, without intercept."""
         return self.arrays.logits(W)
+
+    def release(self, logits: Logits) -> None:
+        """Other logits are to come, and these will hardly be asked for again."""
+        self.arrays.release(logits)
 
     def fit(self, logits: Logits, b: Tensor) -> Fit:
         """Loss, residual and mean curvature at ``logits`` + b, summed in float64."""

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
+from clearhead.glm import room
+from clearhead.glm.block import Block
 from clearhead.glm.design import Design
 from clearhead.glm.fit import Fit, evaluate
 from clearhead.glm.lazy import cached_property
@@ -72,9 +74,16 @@ class RowArrays(ABC):
         """The residual at logits + b where its form takes no pass over the rows, else None."""
         return None
 
+    def release(self, logits: Logits) -> None:  # noqa: B027 -- most forms hold nothing that is worth it
+        """The logits will hardly be asked for again; should they be, they may be made anew."""
+
     @abstractmethod
     def against(self, theta: Any) -> Tensor:
         """(p, k) Zᵀ·diag(w)·θ / total over all ranks, for a residual of `fit`."""
+
+    @abstractmethod
+    def written_residual(self, theta: Any) -> Tensor | None:
+        """(n, width) of a residual of `fit`, where rows × outputs are held."""
 
     @abstractmethod
     def moments(self) -> tuple[Tensor, Tensor]:
@@ -84,10 +93,23 @@ class RowArrays(ABC):
     def dual(self, logits: Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
         """Σᵢ wᵢ of the smooth dual value at τ((1−mix)·θ + mix·(y − share)) for the residual θ at ``logits`` + b."""
 
-    def _some(self, logits: Tensor, b: Tensor, span: slice) -> Fit:
-        """The fit of some rows at their padded ``logits`` + b."""
+    def _some(self, logits: Tensor, b: Tensor, span: slice, into: Tensor | None = None) -> Fit:
+        """The fit of some rows at their padded ``logits`` + b; `evaluate` says what is written ``into``."""
         Y = self._given(span)
-        return evaluate(self.loss, logits, b, Y, self.design.weight[span], self._target_sums(Y, span))
+        return evaluate(self.loss, logits, b, Y, self.design.weight[span], self._target_sums(Y, span), into)
+
+    def _against_some(self, Z: Block, fit: Fit, span: slice) -> Tensor:
+        """(p, k) Zᵀ·diag(w)·θ of some rows."""
+        theta = fit.theta if self.design.uniform else fit.theta * self.design.weight[span, None]
+        return Z.against(theta, self.targets.shape[1])
+
+    @property
+    def _rows(self) -> int:
+        """Rows of a block whose arrays are made anew."""
+        return min(room.BLOCK_ROWS, max(64, room.BLOCK_BYTES // (self.width * self.design.dtype.itemsize)))
+
+    def _sums(self, columns: int) -> Tensor:
+        return torch.zeros(self.design.shape[1], columns, dtype=torch.float64, device=self.design.device)
 
     def _target_sums(self, Y: Tensor | Labels, span: slice) -> Tensor:
         """(k,) Σ wᵢ yᵢ over some rows with targets ``Y``."""
@@ -127,24 +149,28 @@ class Whole(RowArrays):
     def _given(self, span: slice) -> Tensor | Labels:
         return self.targets.rows(span) if isinstance(self.targets, Labels) else self.padded_targets[span]
 
-    def logits(self, W: Tensor) -> Tensor:
+    def logits(self, W: Tensor) -> Logits:
         Z = self.design.times(W)
         return Z if self.offset is None else Z.add_(self.pad(self.offset))
 
-    def fit(self, logits: Tensor, b: Tensor) -> Fit:
+    def fit(self, logits: Logits, b: Tensor) -> Fit:
         return evaluate(self.loss, logits, b, self._given(slice(None)), self.design.weight, self.target_sum)
 
-    def against(self, theta: Tensor) -> Tensor:
+    def against(self, theta: Any) -> Tensor:
         return self.design.against(theta, self.targets.shape[1])
 
-    def row_diagonal(self, logits: Tensor, b: Tensor, span: slice) -> Tensor:
+    def written_residual(self, theta: Any) -> Tensor:
+        written: Tensor = theta
+        return written
+
+    def row_diagonal(self, logits: Logits, b: Tensor, span: slice) -> Tensor:
         """(m, k) ∂²ℓ/∂z_c² of some rows at logits + b."""
         Y, Z = self.written(span)[:, : len(b)], logits[span, : len(b)] + b.to(logits)
         return self.loss.row_diagonal(self.loss.residual(Z, Y), Y)
 
     def moments(self) -> tuple[Tensor, Tensor]:
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
-        return self.against(self.written(slice(None))), self.design.against(ones, 1)
+        return self.design.against(self.written(slice(None)), self.targets.shape[1]), self.design.against(ones, 1)
 
     def fixed_sums(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`against` of a residual and the `moments`, in one pass."""
@@ -158,7 +184,7 @@ class Whole(RowArrays):
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
 
-    def dual(self, logits: Tensor, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+    def dual(self, logits: Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
         total = self.weight.new_zeros(())
         rows = max(64, ENTRIES // self.width)
         for start in range(0, len(logits), rows):

@@ -123,6 +123,7 @@ def _begin(
         return point, dual
     if guess is not None:
         solver.observe(point)
+        problem.release(point.logits)
         other = fresh(guess, point.intercept)
         dual = max(dual, other.dual) if other.finite else dual
         if other.finite and other.objective < point.objective:

@@ -113,6 +113,6 @@ def _wide(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
                 full = True
             else:
                 full = turn % 8 == 7
-        return W, slope + torch.einsum("mac,m->ac", model.left, share)
+        return W, slope.add_((share @ model.left.flatten(1)).view_as(slope))
 
     return sweep

@@ -46,9 +46,13 @@ class Model:
 
     def bent(self, delta: Tensor) -> Tensor:
         """(a, width) B·Δ for Δ (a, width), whose columns beyond the outputs are zero."""
-        moved = through(padded(product(self.gram, delta[:, : self.slope.shape[1]]), delta.shape[1]), self.S)
+        moved = self.turned(delta)
         shares = self.right.flatten(1) @ delta.flatten()
         return moved.sub_((shares @ self.left.flatten(1)).view_as(delta))
+
+    def turned(self, delta: Tensor) -> Tensor:
+        """(a, width) G·Δ·S, which is B·Δ without what secant pairs know."""
+        return through(padded(product(self.gram, delta[:, : self.slope.shape[1]]), delta.shape[1]), self.S)
 
 
 def accelerated(device: torch.device) -> bool:

@@ -92,6 +92,7 @@ class ProxNewton(Solver):
         self.last = point
 
     def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
+        self._give_back()
         self._admit(point)
         self._bend(point)
         self._rescale(point)
@@ -191,10 +192,15 @@ class ProxNewton(Solver):
         if ratio is not None:
             self.memory.rescale(ratio)
 
+    def _give_back(self) -> None:
+        """Of many outputs, what was freed by arrays of features × outputs, which leave holes."""
+        if self.problem.n_outputs > FULL_CURVATURE and not accelerated(self.problem.device):
+            give_back()
+
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo, for the model's curvature is not an upper bound; a step is seldom cut."""
-        if self.problem.n_outputs > FULL_CURVATURE and not accelerated(self.problem.device):
-            give_back()  # what the model took, before arrays of rows × outputs are asked for
+        self._give_back()  # what the model took, before arrays of rows × outputs are asked for
+        self.problem.release(point.logits)
         coef = point.coef + delta
         penalty = self.penalty.value(coef, self.lambda_)
         decrease = -float((point.slope * delta).sum()) + penalty - (point.objective - point.fit.loss)
@@ -209,6 +215,7 @@ class ProxNewton(Solver):
                 return coef, logits, intercept
             size *= 0.5
             self.problem.forget()
+            self.problem.release(logits)
             del logits, fit  # arrays of rows × outputs that need not be held beside the next ones
             coef = point.coef + size * delta
             penalty = self.penalty.value(coef, self.lambda_)

@@ -78,7 +78,9 @@ class Saga(Solver):
     def step(self, point: Point) -> tuple[Tensor, Logits, Tensor]:
         if self.table is None:
             fit = self.problem.fit(point.logits, point.intercept)
-            self.table, self.average = -fit.theta, -point.slope.to(point.coef)
+            theta = self.problem.arrays.written_residual(fit.theta)
+            assert theta is not None
+            self.table, self.average = -theta, -point.slope.to(point.coef)
             self.average_b = -fit.theta_mean
         W, b = point.coef.clone(), point.intercept.clone()
         for _ in range(self.epochs_per_certificate):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clearhead.glm.penalties import Penalty
+from clearhead.glm.solvers.entries import Entries
 from clearhead.glm.solvers.model import Model, levels
 
 __all__ = ["Descent", "Rule", "refine"]
@@ -73,12 +74,10 @@ def refine(
         residual = rule.residual(found, slope)
         if float(residual.square().sum()) <= allowed:
             break
-        step, bent = _conjugate(model, residual, (found != 0) & rule.used, rule.ridge, SHARE * allowed)
-        new = found + step
-        crossed = (new * found < 0) & rule.kinked
-        if bool(crossed.any()):
-            new = new.masked_fill(crossed, 0.0)
-            bent = model.bent(new - found)
+        weights = Entries(model, (found != 0) & rule.used)
+        new = found + weights.spread(_conjugate(weights, residual, rule.ridge, SHARE * allowed))
+        new = torch.where((new * found < 0) & rule.kinked, 0.0, new)
+        bent = model.bent(new - found)
         if rule.rise(found, new, slope, bent) < 0:
             found, slope = descent(new, slope - bent, AGAIN)
         else:
@@ -86,29 +85,23 @@ def refine(
     return found
 
 
-def _conjugate(model: Model, residual: Tensor, used: Tensor, ridge: Tensor, enough: float) -> tuple[Tensor, Tensor]:
-    """A step (a, width) on the ``used`` weights that takes their residual away, and B times it."""
-    spread = model.S if model.S.ndim == 1 else model.S.diagonal()
-    scale = model.gram.diagonal()[:, None] * spread + ridge
-    used = used & (scale > 0)
-    scale = torch.where(used, 1 / scale, 0.0)
-    r = residual * used
-    step, bent = torch.zeros_like(r), torch.zeros_like(r)
-    direction = scale * r
-    size = float((r * direction).sum())
+def _conjugate(weights: Entries, residual: Tensor, ridge: Tensor, enough: float) -> Tensor:
+    """A step (u,) that takes away the ``residual`` (a, width) of these weights."""
+    pull, r = weights.pick(ridge.expand_as(residual)), weights.pick(residual)
+    scale = weights.spreads + pull
+    scale = torch.where(scale > 0, 1 / scale, 0.0)
+    step, direction = torch.zeros_like(r), scale * r
+    size = float(r @ direction)
     for _ in range(STEPS):
-        moved = model.bent(direction)
-        curvature = (moved + ridge * direction) * used
-        bend = float((direction * curvature).sum())
+        curvature = weights.bent(direction).addcmul_(pull, direction)
+        bend = float(direction @ curvature)
         if bend <= 0 or size <= 0:  # rounding
             break
-        length = size / bend
-        step.add_(direction, alpha=length)
-        bent.add_(moved, alpha=length)
-        r.sub_(curvature, alpha=length)
-        if float(r.square().sum()) <= enough:
+        step.add_(direction, alpha=size / bend)
+        r.sub_(curvature, alpha=size / bend)
+        if float(r @ r) <= enough:
             break
         scaled = scale * r
-        before, size = size, float((r * scaled).sum())
+        before, size = size, float(r @ scaled)
         direction = scaled.add_(direction, alpha=size / before)
-    return step, bent
+    return step

@@ -1,0 +1,99 @@
+"""Arrays of rows × many outputs, as few of them at once as can be: logits until they are let go, no residual whole.
+
+Such an array is as large as half of the features where outputs are 1,000 and features 2,048 (decision 0104).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearhead.core import distributed
+from clearhead.core.memory import give_back
+from clearhead.glm.block import Block
+from clearhead.glm.design import Design
+from clearhead.glm.fit import FULL_CURVATURE, Fit
+from clearhead.glm.lazy import cached_property
+from clearhead.glm.row_arrays import Whole
+
+__all__ = ["Remade"]
+
+
+@dataclass(eq=False)
+class _Logits:
+    """offset + Z·W by its weights W (p, k), and the ``values`` (n, k) while they are held."""
+
+    W: Tensor
+    values: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Residual:
+    """θ at logits + b, by these alone."""
+
+    logits: _Logits
+    b: Tensor
+
+
+class Remade(Whole):
+    """Residuals are made from logits, some rows at a time, wherever they are asked for: an exponential takes little
+    beside the products that follow it, and memory that is asked for anew comes page by page."""
+
+    @staticmethod
+    def serves(design: Design, outputs: int) -> bool:
+        """Whether outputs are many enough and a CPU has these rows at hand; on a GPU many small calls would wait."""
+        if outputs <= FULL_CURVATURE or design.costly or design.device.type != "cpu":
+            return False
+        return design.all_rows() is not None
+
+    def logits(self, W: Tensor) -> _Logits:
+        return _Logits(W, super().logits(W))
+
+    def release(self, logits: _Logits) -> None:
+        logits.values = None
+
+    def fit(self, logits: _Logits, b: Tensor) -> Fit:
+        packed = torch.stack([fit.packed() for _, fit in self._fits(logits, b)]).sum(0)
+        return Fit.unpacked(packed, _Residual(logits, b.clone()), self.targets.shape[1])
+
+    def against(self, theta: _Residual) -> Tensor:
+        sums = self._sums(self.targets.shape[1])
+        for span, fit in self._fits(theta.logits, theta.b):
+            sums += self._against_some(self._all_rows.rows(span), fit, span)
+        self.design.reads += 1
+        give_back()
+        return distributed.all_reduce(sums) / self.design.total
+
+    def written_residual(self, theta: _Residual) -> Tensor:
+        return torch.cat([fit.theta.clone() for _, fit in self._fits(theta.logits, theta.b)])
+
+    def dual(self, logits: _Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+        return super().dual(self._values(logits), b, tau, mix, share)
+
+    def _fits(self, logits: _Logits, b: Tensor) -> Iterator[tuple[slice, Fit]]:
+        """The fit of some rows after the other, each with residuals that the next one may overwrite."""
+        values = self._values(logits)
+        for start in range(0, max(len(values), 1), self._rows):
+            span = slice(start, min(start + self._rows, len(values)))
+            yield span, self._some(values[span], b, span, self._room[: span.stop - start])
+
+    def _values(self, logits: _Logits) -> Tensor:
+        if logits.values is None:
+            values: Tensor = super().logits(logits.W)
+            logits.values = values
+        return logits.values
+
+    @cached_property
+    def _all_rows(self) -> Block:
+        rows = self.design.all_rows()
+        assert rows is not None
+        return rows
+
+    @cached_property
+    def _room(self) -> Tensor:
+        """For the residuals of a block of rows."""
+        rows = min(self._rows, len(self.targets))
+        return torch.empty(rows, self.width, dtype=self.design.dtype, device=self.design.device)
