@@ -2,8 +2,8 @@
 
     python benchmarks/solver_ours.py ROW TOL REPEATS        # prints one JSON object
 
-The peak is the process's largest resident set less what it held before the features were read (torch, compiled
-kernels); so it counts the caller's features, the standardised copy and all that the solver makes.
+The peak is the process's largest resident set during the fits less what it held before the features were read (torch,
+compiled kernels); so it counts the caller's features, the standardised copy and all that the solver makes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clearhead.core.memory import give_back
 from clearhead.glm import RegularizationPath, fit_path
 from clearhead.glm.problem import Problem
 from solver_clock import Stopwatch
@@ -28,6 +29,19 @@ def resident() -> int:
     """Bytes of this process that are in memory now."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def forget_peak() -> None:
+    """The largest resident set so far becomes the present one."""
+    give_back()
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def peak() -> int:
+    """Bytes of the largest resident set since `forget_peak`."""
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
 
 
 def warm(row: Row) -> None:
@@ -64,6 +78,7 @@ def measured(row: Row, tol: float, repeats: int) -> dict[str, Any]:
     problem = Problem.build(X.double(), y, row.loss)  # the λ's of everyone
     lambdas, null, outputs = grid(problem, row), problem.null[1], problem.n_outputs
     del problem
+    forget_peak()
     readings = []
     path: RegularizationPath | None = None
     for _ in range(repeats):
@@ -71,7 +86,7 @@ def measured(row: Row, tol: float, repeats: int) -> dict[str, Any]:
         path = fit_path(X, y, loss=row.loss, penalty=row.penalty, lambdas=lambdas, tol=tol)
         readings.append(watch.reading())
     assert path is not None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    most = peak() - before
     return {
         "solver": "clearhead",
         "tol": tol,
@@ -87,8 +102,8 @@ def measured(row: Row, tol: float, repeats: int) -> dict[str, Any]:
         "reads": [s.info["reads"] for s in path],
         "statuses": {s.name: n for s, n in path.statuses().items()},
         "read_seconds": read_seconds(X),
-        "peak_bytes": peak,
-        "arrays_beyond_features": (peak - X.numel() * X.element_size()) / (4 * len(X) * outputs),
+        "peak_bytes": most,
+        "arrays_beyond_features": (most - X.numel() * X.element_size()) / (4 * len(X) * outputs),
     }
 
 

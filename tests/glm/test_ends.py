@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from clearhead.core.errors import SettingError
 from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Multinomial, SolveOptions, Status, fit, fit_path
 from clearhead.glm.crossval import assign_folds, cross_validate
 from clearhead.glm.metrics import score
+from clearhead.glm.path_fit import _extrapolated
 from clearhead.glm.select import _pruned, accuracy_at, decisions
 
 
@@ -112,3 +115,18 @@ def test_an_unpenalised_row_under_softmax_ends(penalty: type[ElasticNet], device
     assert head.status is Status.Uncertified
     assert head.n_iter < 200
     assert head.kkt < 1e-6
+
+
+def test_a_path_goes_on_along_log_lambda() -> None:
+    def solution(lambda_: float, *coef: float) -> Any:
+        return SimpleNamespace(lambda_=lambda_, coef=torch.tensor(coef))
+
+    before, last = solution(1.0, 0.0, 1.0, 1.0, 0.0), solution(0.5, 1.0, 0.4, 1.0, 0.0)
+    assert _extrapolated([last], 0.25) is None
+    assert _extrapolated([before, last], 0.5) is None
+    assert _extrapolated([before, last], 0.0) is None
+    # The whole way, but no farther; the second weight would change its sign.
+    for lambda_ in (0.25, 0.1):
+        assert _extrapolated([before, last], lambda_).tolist() == [2.0, 0.0, 1.0, 0.0]
+    half = _extrapolated([before, last], 0.5**1.5)
+    torch.testing.assert_close(half, torch.tensor([1.5, 0.1, 1.0, 0.0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -9,18 +10,20 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 from tests.glm.members import LOSSES, data
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from clearhead.core.errors import SettingError
 from clearhead.core.rows import TensorRows
 from clearhead.core.scaling import Standardizer
-from clearhead.glm import ElasticNet, GroupElasticNet, Multinomial, SolveOptions, fit_path, room
+from clearhead.glm import ElasticNet, GroupElasticNet, Multinomial, SolveOptions, Status, fit_path, room
 from clearhead.glm.blockwise import Blockwise
-from clearhead.glm.designs import DenseDesign, StreamedDesign
+from clearhead.glm.designs import DenseDesign, StoredDesign, StreamedDesign
 from clearhead.glm.losses import Loss
 from clearhead.glm.problem import Problem
 from clearhead.glm.remade import Remade
 from clearhead.glm.row_arrays import RowArrays, Whole
+from clearhead.glm.solvers.prox_newton import ProxNewton
 from clearhead.glm.targets import Labels
 
 
@@ -187,15 +190,22 @@ def test_labels_are_refused_as_whole_targets_are(y: list[float]) -> None:
     assert messages[0] == messages[1]
 
 
+def seventy(n: int, p: int) -> tuple[Tensor, Tensor]:
+    """Features of ``p`` columns and labels of 70 classes, each of which occurs."""
+    X, scores = data(n, p, 70)
+    return X, torch.cat([torch.arange(70), scores[70:].argmax(1)])
+
+
 def test_logits_of_many_outputs_come_back_when_they_were_let_go() -> None:
-    X, scores = data(600, 8, 70)
-    problem = Problem.build(X.float(), torch.cat([torch.arange(70), scores[70:].argmax(1)]), Multinomial())
+    problem = Problem.build(*seventy(600, 8), Multinomial())
     assert isinstance(problem.arrays, Remade)
-    W, b = 0.1 * torch.randn(8, 70), problem.null[0]
+    W, b = 0.1 * torch.randn(8, 70).double(), problem.null[0]
     logits = problem.logits(W)
     before = problem.fit(logits, b)
     slope, residual = problem.slope(before.theta), problem.arrays.written_residual(before.theta)
+    values = weakref.ref(logits.values)
     problem.release(logits)
+    assert values() is None
     assert problem.fit(logits, b).loss == before.loss
     problem.release(logits)
     assert torch.equal(problem.slope(before.theta), slope)
@@ -203,21 +213,90 @@ def test_logits_of_many_outputs_come_back_when_they_were_let_go() -> None:
     held = whole.fit(whole.logits(W), b)
     assert residual is not None
     torch.testing.assert_close(residual, held.theta)
-    torch.testing.assert_close(slope, whole.against(held.theta), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(slope, whole.against(held.theta))
+
+
+def test_a_path_of_many_outputs_holds_no_logits_beside_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a step that is refused to the end lose them."""
+    made: list[Any] = []
+    counts, inner = [], Remade._times
+
+    def counted(self: Remade, W: Tensor) -> Tensor:
+        counts.append(sum(values() is not None for values in made))
+        values = inner(self, W)
+        made.append(weakref.ref(values))
+        return values
+
+    monkeypatch.setattr(Remade, "_times", counted)
+    X, y = seventy(600, 8)
+    expected = fit_path(X, y, n_lambdas=4, lambda_min_ratio=0.3, tol=1e-4)
+    assert expected.statuses() == {Status.Converged: 4}
+    assert len(counts) > 8
+    assert max(counts[2:]) == 0
+    search, refused = ProxNewton._search, []
+
+    def refusing(self: ProxNewton, point: Any, delta: Tensor) -> Any:
+        if len(refused) < 2:  # as though no part of the step were any good
+            refused.append(self.problem.release(point.logits))
+            return point.coef, point.logits, point.intercept
+        return search(self, point, delta)
+
+    monkeypatch.setattr(ProxNewton, "_search", refusing)
+    again = fit_path(X, y, n_lambdas=4, lambda_min_ratio=0.3, tol=1e-4)
+    assert len(refused) == 2
+    for solution, other in zip(again, expected, strict=True):
+        assert abs(solution.objective - other.objective) <= 1e-4 * other.null_loss
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.99, 1.0])
+def test_many_outputs_stream_with_logits_of_their_own_form(alpha: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kept features are at hand where all of them are not, so the solve within has other arrays."""
+    parts: list[Problem] = []
+    narrowed = Problem.narrowed
+
+    def seen(self: Problem, features: Tensor) -> Problem:
+        parts.append(narrowed(self, features))
+        return parts[-1]
+
+    monkeypatch.setattr(Problem, "narrowed", seen)
+    X, y = seventy(3000, 200)
+    penalty, grid = ElasticNet(alpha), {"n_lambdas": 3, "lambda_min_ratio": 0.7}
+    options = SolveOptions(memory=12_000_000)
+    problem = Problem.build(X.float() + 20, y, Multinomial(), options=options)
+    assert problem.design.costly
+    assert isinstance(problem.arrays, Whole)
+    path = fit_path(X.float() + 20, y, penalty=penalty, tol=1e-3, options=options, **grid)
+    assert parts
+    assert all(isinstance(part.arrays, Remade) for part in parts)
+    assert all(s.status.ok for s in path)
 
 
 def test_sparse_rows_of_many_outputs_keep_their_residuals() -> None:
-    X, scores = data(600, 8, 70)
-    y = torch.cat([torch.arange(70), scores[70:].argmax(1)])
+    X, y = seventy(600, 8)
     assert not isinstance(Problem.build(csr_matrix(X.numpy()), y, Multinomial()).arrays, Remade)
 
 
 @pytest.mark.parametrize("solver", ["prox_newton", "saga", "fista"])
 def test_solvers_agree_on_many_outputs(solver: str) -> None:
-    X, scores = data(400, 6, 66)
-    y = torch.cat([torch.arange(66), scores[66:].argmax(1)])
+    X, y = seventy(400, 6)
     found = fit_path(X, y, solver=solver, n_lambdas=2, lambda_min_ratio=0.7, tol=1e-5)
     exact = fit_path(X, y, lambdas=[s.lambda_ for s in found], tol=1e-10)
     for solution, other in zip(found, exact, strict=True):
         assert solution.status.ok
         assert -1e-9 <= (solution.objective - other.objective) / solution.null_loss <= 1e-5
+
+
+def test_float32_rows_are_multiplied_where_they_are_by_blocks_too() -> None:
+    X, y = seventy(600, 8)
+    weight = torch.rand(600).double() + 0.5
+    problem = Problem.build(X.float(), y, Multinomial(), sample_weight=weight)
+    assert isinstance(problem.design, StoredDesign)
+    assert isinstance(problem.arrays, Remade)
+    W, b = 0.1 * torch.randn(8, 70), problem.null[0]
+    fit = problem.fit(problem.logits(W), b)
+    Z = (X - problem.scaler.mean) * problem.scaler.inverse_scale
+    q = (Z @ W.double() + b).softmax(1)
+    theta = torch.nn.functional.one_hot(y, 70).double() - q
+    w = problem.weight / problem.design.total
+    torch.testing.assert_close(fit.theta_mean, w @ theta, atol=1e-7, rtol=1e-5)
+    torch.testing.assert_close(problem.slope(fit.theta), Z.T @ (w[:, None] * theta), atol=1e-7, rtol=1e-4)

@@ -10,6 +10,7 @@ from clearhead.glm import ElasticNet, Status, fit_path
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.products import padded
 from clearhead.glm.solvers import inner, subspace
+from clearhead.glm.solvers.entries import Entries
 from clearhead.glm.solvers.model import Effort, Model, model_width
 from clearhead.glm.solvers.subspace import Rule
 
@@ -106,3 +107,17 @@ def test_excluded_features_stay_out_and_unpenalised_ones_change_sign(monkeypatch
     assert bool((start[2:] + step < 0).any())
     torch.testing.assert_close(found[2:, :3], start[2:] + step, rtol=1e-5, atol=1e-6)
     assert not found[:2].any()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("outputs", [3, 70])
+def test_entries_alone_are_bent_as_among_all_weights(outputs: int, share: float) -> None:
+    model, draw = stretched(outputs, 3), torch.Generator().manual_seed(0)
+    used = padded(torch.rand(model.slope.shape, generator=draw) < share, model.S.shape[-1])
+    entries = Entries(model, used)
+    x = torch.randn(int(used.sum()), generator=draw, dtype=torch.float64)
+    written = entries.written(x)
+    assert torch.equal(written[used], x)
+    assert not written[~used].any()
+    torch.testing.assert_close(entries.bent(x), model.bent(written)[used])
+    torch.testing.assert_close(entries.diagonal, model.diagonal[used])

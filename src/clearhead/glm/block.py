@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Block", "deviations", "is_near", "some_columns", "some_rows"]
 
 LARGE = 1e15  # of a mean or an inverse deviation: what float32 multiplies and sums without overflow
-SUMMED = 256  # rows at once
+CHUNK = 256  # rows summed at once
 NEAR = 10.0  # deviations from zero to a mean: a digit of float32's seven
 
 
@@ -141,7 +141,7 @@ class Block:
 
 def _column_sums(T: Tensor) -> Tensor:
     """(k,) float64 of T (m, k), which torch would copy whole in float64 first."""
-    parts = torch.split(T, SUMMED if T.device.type == "cpu" else len(T))
+    parts = torch.split(T, CHUNK if T.device.type == "cpu" else len(T))
     return torch.stack([part.sum(0, dtype=torch.float64) for part in parts]).sum(0)
 
 

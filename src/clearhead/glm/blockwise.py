@@ -19,7 +19,7 @@ from clearhead.glm.design import Design
 from clearhead.glm.fit import Fit
 from clearhead.glm.losses import Multinomial
 from clearhead.glm.products import VECTOR_OUTPUTS, padded, padded_width
-from clearhead.glm.row_arrays import RowArrays
+from clearhead.glm.row_arrays import Logits, RowArrays
 from clearhead.glm.targets import Labels, numbers_or_rows
 
 __all__ = ["Blockwise", "Deferred"]
@@ -90,6 +90,9 @@ class Blockwise(RowArrays):
                 self.remember(theta, distributed.all_reduce(slope) / self.design.total)
             self._fit = Fit.unpacked(sums, theta, self.targets.shape[1])
         return self._fit
+
+    def adopted(self, logits: Logits, W: Tensor) -> Deferred:
+        return self.logits(W)
 
     def residual(self, logits: Deferred, b: Tensor) -> _Residual:
         return _Residual(logits.W, b.clone())

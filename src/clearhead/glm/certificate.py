@@ -25,10 +25,10 @@ INTERCEPT = 0.02  # the share of the gap that an intercept may cost
 class Point:
     """Weights with everything that was computed to certify them.
 
-    ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` without intercept, (n, width) padded
-    where held; ``fit``, the loss there with its curvature, without the residual; ``slope`` (p, k) = −∂loss/∂W, float64;
-    ``objective`` F; ``dual``, a lower bound of the optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual point that
-    gives it; ``kkt``, the largest violation of optimality. Only the last four depend on λ.
+    ``coef`` (p, k); ``intercept`` (k,) float64, optimal for ``coef``; ``logits`` without intercept, in a form of
+    `row_arrays`; ``fit``, the loss there with its curvature, without the residual; ``slope`` (p, k) = −∂loss/∂W, in
+    float64; ``objective`` F; ``dual``, a lower bound of the optimum, and ``dual_slope`` (p, k), the Zᵀθ/n of the dual
+    point that gives it; ``kkt``, the largest violation of optimality. Only the last four depend on λ.
     """
 
     coef: Tensor

@@ -98,7 +98,7 @@ class Problem:
     @cached_property
     def arrays(self) -> RowArrays:
         """What has a row for each row of the data and a column for each output."""
-        held = Remade if Remade.serves(self.design, self.n_outputs) else Whole
+        held = Remade if Remade.serves(self.design, self.loss, self.n_outputs) else Whole
         kind = Blockwise if self.blockwise else held
         return kind(self.design, self.targets, self.weight, self.offset, self.loss)
 

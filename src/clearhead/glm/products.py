@@ -49,7 +49,8 @@ def transposed_product(Z: Tensor, T: Tensor, outputs: int) -> Tensor:
     if T.shape[1] == 1:
         return (T[:, 0] @ Z)[:, None].double()
     if T.shape[1] > VECTOR_OUTPUTS or Z.device.type != "cpu":
-        return (T[:, :outputs].T @ Z).T.to(torch.float64, memory_format=torch.contiguous_format).contiguous()
+        sums = (T[:, :outputs].T @ Z).T
+        return torch.empty(sums.shape, dtype=torch.float64, device=sums.device).copy_(sums)  # in order, in one go
     from clearhead.glm.kernels.products import against
 
     return against(Z, T.contiguous(), outputs)

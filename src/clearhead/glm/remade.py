@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from clearhead.core import distributed
-from clearhead.core.memory import give_back
 from clearhead.glm.block import Block
 from clearhead.glm.design import Design
 from clearhead.glm.fit import FULL_CURVATURE, Fit
 from clearhead.glm.lazy import cached_property
-from clearhead.glm.row_arrays import Whole
+from clearhead.glm.losses import Loss, Multinomial
+from clearhead.glm.room import give_back_large
+from clearhead.glm.row_arrays import Held, Logits
 
 __all__ = ["Remade"]
 
@@ -38,52 +39,57 @@ class _Residual:
     b: Tensor
 
 
-class Remade(Whole):
+class Remade(Held):
     """Residuals are made from logits, some rows at a time, wherever they are asked for: an exponential takes little
     beside the products that follow it, and memory that is asked for anew comes page by page."""
 
     @staticmethod
-    def serves(design: Design, outputs: int) -> bool:
-        """Whether outputs are many enough and a CPU has these rows at hand; on a GPU many small calls would wait."""
-        if outputs <= FULL_CURVATURE or design.costly or design.device.type != "cpu":
+    def serves(design: Design, loss: Loss, outputs: int) -> bool:
+        """Whether a softmax has many outputs and a CPU all rows at hand; on a GPU many small calls would wait."""
+        if outputs <= FULL_CURVATURE or not isinstance(loss, Multinomial) or design.device.type != "cpu":
             return False
-        return design.all_rows() is not None
+        return not design.costly and design.all_rows() is not None
 
     def logits(self, W: Tensor) -> _Logits:
-        return _Logits(W, super().logits(W))
+        return _Logits(W, self._times(W))
+
+    def adopted(self, logits: Logits, W: Tensor) -> _Logits:
+        return logits if isinstance(logits, _Logits) else _Logits(W, logits)
 
     def release(self, logits: _Logits) -> None:
         logits.values = None
 
     def fit(self, logits: _Logits, b: Tensor) -> Fit:
         packed = torch.stack([fit.packed() for _, fit in self._fits(logits, b)]).sum(0)
-        return Fit.unpacked(packed, _Residual(logits, b.clone()), self.targets.shape[1])
+        return Fit.unpacked(packed, self.residual(logits, b), self.targets.shape[1])
+
+    def residual(self, logits: _Logits, b: Tensor) -> _Residual:
+        return _Residual(logits, b.clone())
 
     def against(self, theta: _Residual) -> Tensor:
         sums = self._sums(self.targets.shape[1])
         for span, fit in self._fits(theta.logits, theta.b):
             sums += self._against_some(self._all_rows.rows(span), fit, span)
         self.design.reads += 1
-        give_back()
+        give_back_large(*sums.shape)
         return distributed.all_reduce(sums) / self.design.total
 
     def written_residual(self, theta: _Residual) -> Tensor:
         return torch.cat([fit.theta.clone() for _, fit in self._fits(theta.logits, theta.b)])
 
     def dual(self, logits: _Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
-        return super().dual(self._values(logits), b, tau, mix, share)
+        return self._dual(self._values(logits), b, tau, mix, share)
 
     def _fits(self, logits: _Logits, b: Tensor) -> Iterator[tuple[slice, Fit]]:
         """The fit of some rows after the other, each with residuals that the next one may overwrite."""
-        values = self._values(logits)
-        for start in range(0, max(len(values), 1), self._rows):
-            span = slice(start, min(start + self._rows, len(values)))
-            yield span, self._some(values[span], b, span, self._room[: span.stop - start])
+        values, rows = self._values(logits), len(self._buffer)
+        for start in range(0, len(values), rows):
+            span = slice(start, min(start + rows, len(values)))
+            yield span, self._some(values[span], b, span, self._buffer[: span.stop - start])
 
     def _values(self, logits: _Logits) -> Tensor:
         if logits.values is None:
-            values: Tensor = super().logits(logits.W)
-            logits.values = values
+            logits.values = self._times(logits.W)
         return logits.values
 
     @cached_property
@@ -93,7 +99,7 @@ class Remade(Whole):
         return rows
 
     @cached_property
-    def _room(self) -> Tensor:
+    def _buffer(self) -> Tensor:
         """For the residuals of a block of rows."""
         rows = min(self._rows, len(self.targets))
         return torch.empty(rows, self.width, dtype=self.design.dtype, device=self.design.device)

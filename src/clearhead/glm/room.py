@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from clearhead.core import distributed
-from clearhead.core.memory import available_memory
+from clearhead.core.memory import available_memory, give_back
 from clearhead.core.rows import Rows
 from clearhead.core.sparse import SparseRows
 from clearhead.glm.products import compute_dtype, padded_width
@@ -19,6 +19,7 @@ __all__ = [
     "WHOLE_GRAM",
     "Room",
     "block_memory",
+    "give_back_large",
     "gram_memory",
     "step_memory",
     "workspace",
@@ -32,6 +33,7 @@ BLOCK_ROWS = 1 << 17  # and the most rows it has
 BLOCK_ARRAYS = 8  # of them that live at once, some in float64
 MEMORY = 8  # secant pairs
 WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
+LARGE = 4 << 20  # bytes of an array that leaves a hole worth giving back
 WEIGHTS = 12  # arrays of (p, k) in float64: gradients, and the dual points that are kept
 
 
@@ -88,6 +90,12 @@ def gram_memory(p: int, dtype: torch.dtype) -> int:
 def step_memory(p: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
     """Bytes of arrays of features × outputs: secant pairs, gradients, dual points."""
     return p * padded_width(outputs, device) * (2 * MEMORY * dtype.itemsize + 8 * WEIGHTS)
+
+
+def give_back_large(p: int, outputs: int) -> None:
+    """Return to the system what freed arrays of (p, outputs) in float64 have left in the heap, if they are large."""
+    if 8 * p * outputs >= LARGE:
+        give_back()
 
 
 def _free(device: torch.device) -> int:

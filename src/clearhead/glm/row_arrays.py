@@ -22,11 +22,11 @@ from clearhead.glm.losses import Loss
 from clearhead.glm.products import padded, padded_width
 from clearhead.glm.targets import Labels
 
-__all__ = ["Logits", "RowArrays", "Whole"]
+__all__ = ["Held", "Logits", "RowArrays", "Whole"]
 
 ENTRIES = 1 << 20  # whose dual values are computed at once, in float64
 
-Logits = Any  # a padded (n, width) tensor, or `blockwise.Deferred`
+Logits = Any  # a padded (n, width) tensor, or what `remade` and `blockwise` have in its place
 
 
 @dataclass(eq=False)
@@ -73,6 +73,10 @@ class RowArrays(ABC):
     def residual(self, logits: Logits, b: Tensor) -> Any:
         """The residual at logits + b where its form takes no pass over the rows, else None."""
         return None
+
+    @abstractmethod
+    def adopted(self, logits: Logits, W: Tensor) -> Logits:
+        """Those at ``W`` (p, k) in this form, given them in that of other arrays of the same rows."""
 
     def release(self, logits: Logits) -> None:  # noqa: B027 -- most forms hold nothing that is worth it
         """The logits will hardly be asked for again; should they be, they may be made anew."""
@@ -136,8 +140,8 @@ class RowArrays(ABC):
         return self.weight[span] @ rows
 
 
-class Whole(RowArrays):
-    """Every array in memory."""
+class Held(RowArrays):
+    """Targets in memory, and logits at least as long as they are asked for."""
 
     held: ClassVar[bool] = True
 
@@ -149,28 +153,47 @@ class Whole(RowArrays):
     def _given(self, span: slice) -> Tensor | Labels:
         return self.targets.rows(span) if isinstance(self.targets, Labels) else self.padded_targets[span]
 
-    def logits(self, W: Tensor) -> Logits:
-        Z = self.design.times(W)
-        return Z if self.offset is None else Z.add_(self.pad(self.offset))
-
-    def fit(self, logits: Logits, b: Tensor) -> Fit:
-        return evaluate(self.loss, logits, b, self._given(slice(None)), self.design.weight, self.target_sum)
-
-    def against(self, theta: Any) -> Tensor:
-        return self.design.against(theta, self.targets.shape[1])
-
-    def written_residual(self, theta: Any) -> Tensor:
-        written: Tensor = theta
-        return written
-
-    def row_diagonal(self, logits: Logits, b: Tensor, span: slice) -> Tensor:
-        """(m, k) ∂²ℓ/∂z_c² of some rows at logits + b."""
-        Y, Z = self.written(span)[:, : len(b)], logits[span, : len(b)] + b.to(logits)
-        return self.loss.row_diagonal(self.loss.residual(Z, Y), Y)
-
     def moments(self) -> tuple[Tensor, Tensor]:
         ones = torch.ones(len(self.targets), 1, dtype=self.design.dtype, device=self.design.device)
         return self.design.against(self.written(slice(None)), self.targets.shape[1]), self.design.against(ones, 1)
+
+    def _times(self, W: Tensor) -> Tensor:
+        """(n, width) offset + Z·W."""
+        Z = self.design.times(W)
+        return Z if self.offset is None else Z.add_(self.pad(self.offset))
+
+    def _dual(self, logits: Tensor, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+        """`dual` at padded logits (n, width)."""
+        total = self.weight.new_zeros(())
+        rows = max(64, ENTRIES // self.width)
+        for start in range(0, len(logits), rows):
+            span = slice(start, start + rows)
+            total += self._dual_sum(self._some(logits[span], b, span), tau, mix, share, span)
+        return total
+
+
+class Whole(Held):
+    """Every array in memory, as padded tensors."""
+
+    def logits(self, W: Tensor) -> Tensor:
+        return self._times(W)
+
+    def adopted(self, logits: Tensor, W: Tensor) -> Tensor:
+        return logits
+
+    def fit(self, logits: Tensor, b: Tensor) -> Fit:
+        return evaluate(self.loss, logits, b, self._given(slice(None)), self.design.weight, self.target_sum)
+
+    def against(self, theta: Tensor) -> Tensor:
+        return self.design.against(theta, self.targets.shape[1])
+
+    def written_residual(self, theta: Tensor) -> Tensor:
+        return theta
+
+    def row_diagonal(self, logits: Tensor, b: Tensor, span: slice) -> Tensor:
+        """(m, k) ∂²ℓ/∂z_c² of some rows at logits + b."""
+        Y, Z = self.written(span)[:, : len(b)], logits[span, : len(b)] + b.to(logits)
+        return self.loss.row_diagonal(self.loss.residual(Z, Y), Y)
 
     def fixed_sums(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`against` of a residual and the `moments`, in one pass."""
@@ -184,10 +207,5 @@ class Whole(RowArrays):
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
 
-    def dual(self, logits: Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
-        total = self.weight.new_zeros(())
-        rows = max(64, ENTRIES // self.width)
-        for start in range(0, len(logits), rows):
-            span = slice(start, start + rows)
-            total += self._dual_sum(self._some(logits[span], b, span), tau, mix, share, span)
-        return total
+    def dual(self, logits: Tensor, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+        return self._dual(logits, b, tau, mix, share)

@@ -77,7 +77,7 @@ class Screened(Solver):
     def _kept_of(self, point: Point, part: Problem) -> Point:
         """The point as one of the kept features' problem, for which nothing is read: no other feature is in use."""
         coef = point.coef[self.kept]
-        logits = point.logits if part.arrays.held else part.logits(coef)
+        logits = part.arrays.adopted(point.logits, coef)
         return replace(point, coef=coef, logits=logits, slope=point.slope[self.kept])
 
     def _wanted(self, point: Point) -> Tensor:

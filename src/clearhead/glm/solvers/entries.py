@@ -17,20 +17,19 @@ class Entries:
 
     def __init__(self, model: Model, used: Tensor) -> None:
         self.model, self.shape = model, used.shape
-        # numpy finds and takes entries several times as fast
+        # numpy finds them several times as fast
         self._places = torch.from_numpy(np.flatnonzero(used.contiguous().numpy()))
         self.left, self.right = (t.flatten(1).index_select(1, self._places) for t in (model.left, model.right))
-        spread = model.S if model.S.ndim == 1 else model.S.diagonal()
-        self.spreads = self.pick(model.gram.diagonal()[:, None] * spread)  # the diagonal of G ⊗ S
+        self.diagonal = self.pick(model.diagonal)
 
     def pick(self, values: Tensor) -> Tensor:
         """(u,) of values (a, width)."""
         return values.flatten().index_select(0, self._places)
 
-    def spread(self, x: Tensor) -> Tensor:
+    def written(self, x: Tensor) -> Tensor:
         """(a, width) with zeros elsewhere."""
         return x.new_zeros(self.shape).flatten().index_copy_(0, self._places, x).view(self.shape)
 
     def bent(self, x: Tensor) -> Tensor:
         """(u,) of B times x (u,)."""
-        return self.pick(self.model.turned(self.spread(x))).sub_((self.right @ x) @ self.left)
+        return self.pick(self.model.turned(self.written(x))).sub_((self.right @ x) @ self.left)

@@ -50,6 +50,11 @@ class Model:
         shares = self.right.flatten(1) @ delta.flatten()
         return moved.sub_((shares @ self.left.flatten(1)).view_as(delta))
 
+    @property
+    def diagonal(self) -> Tensor:
+        """(a, width) that of G ⊗ S."""
+        return self.gram.diagonal()[:, None] * (self.S if self.S.ndim == 1 else self.S.diagonal())
+
     def turned(self, delta: Tensor) -> Tensor:
         """(a, width) G·Δ·S, which is B·Δ without what secant pairs know."""
         return through(padded(product(self.gram, delta[:, : self.slope.shape[1]]), delta.shape[1]), self.S)

@@ -9,13 +9,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from clearhead.core import distributed
-from clearhead.core.memory import give_back
 from clearhead.glm.certificate import Point
 from clearhead.glm.fit import FULL_CURVATURE
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.products import padded
-from clearhead.glm.room import MEMORY
+from clearhead.glm.room import MEMORY, give_back_large
 from clearhead.glm.row_arrays import Logits
 from clearhead.glm.solvers.base import Solver
 from clearhead.glm.solvers.gram import GramStore
@@ -195,7 +194,7 @@ class ProxNewton(Solver):
     def _give_back(self) -> None:
         """Of many outputs, what was freed by arrays of features × outputs, which leave holes."""
         if self.problem.n_outputs > FULL_CURVATURE and not accelerated(self.problem.device):
-            give_back()
+            give_back_large(self.problem.n_features, self.problem.n_outputs)
 
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo, for the model's curvature is not an upper bound; a step is seldom cut."""

@@ -13,7 +13,7 @@ from clearhead.core.seeds import torch_generator
 from clearhead.glm.certificate import Point
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
-from clearhead.glm.row_arrays import Logits, Whole
+from clearhead.glm.row_arrays import Held, Logits
 from clearhead.glm.solvers.base import Solver
 from clearhead.glm.solvers.fista import largest_eigenvalue
 
@@ -45,7 +45,7 @@ class Saga(Solver):
                 got=f"{distributed.world_size()} processes",
                 fix="use --solver prox_newton or fista, which give the same path",
             )
-        if not isinstance(problem.arrays, Whole):
+        if not isinstance(problem.arrays, Held):
             raise SettingError(
                 "saga keeps a table of rows × outputs, which does not fit in the memory allowed",
                 fix="use --solver prox_newton, or allow more memory",

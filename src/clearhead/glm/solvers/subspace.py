@@ -74,8 +74,8 @@ def refine(
         residual = rule.residual(found, slope)
         if float(residual.square().sum()) <= allowed:
             break
-        weights = Entries(model, (found != 0) & rule.used)
-        new = found + weights.spread(_conjugate(weights, residual, rule.ridge, SHARE * allowed))
+        weights = Entries(model, (found != 0) & rule.used & (model.diagonal + rule.ridge > 0))
+        new = found + weights.written(_conjugate(weights, residual, rule.ridge, SHARE * allowed))
         new = torch.where((new * found < 0) & rule.kinked, 0.0, new)
         bent = model.bent(new - found)
         if rule.rise(found, new, slope, bent) < 0:
@@ -88,8 +88,7 @@ def refine(
 def _conjugate(weights: Entries, residual: Tensor, ridge: Tensor, enough: float) -> Tensor:
     """A step (u,) that takes away the ``residual`` (a, width) of these weights."""
     pull, r = weights.pick(ridge.expand_as(residual)), weights.pick(residual)
-    scale = weights.spreads + pull
-    scale = torch.where(scale > 0, 1 / scale, 0.0)
+    scale = 1 / (weights.diagonal + pull)
     step, direction = torch.zeros_like(r), scale * r
     size = float(r @ direction)
     for _ in range(STEPS):
