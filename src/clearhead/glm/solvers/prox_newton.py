@@ -61,8 +61,8 @@ class ProxNewton(Solver):
         self._bends = self._bends and problem.design.work <= BENT and self.store.design is problem.design
         self._steeper = 1.0 if problem.n_outputs == 1 or problem.loss.quadratic else STEEPER
         narrow = 1 < problem.n_outputs <= FULL_CURVATURE and centred and apart and not problem.loss.quadratic
-        at_hand = problem.arrays.held and self.store.whole and problem.design.all_rows() is not None
-        self._scaled = narrow and distributed.all_agree(at_hand)
+        everything = problem.arrays.held and self.store.whole and problem.design.all_rows() is not None
+        self._scaled = narrow and distributed.all_agree(everything)
         self._curvature: Tensor | None = None  # (n,) under which the Gram matrix is, of mean 1; None for ones
         self._norm: float | None = None
 
@@ -97,6 +97,7 @@ class ProxNewton(Solver):
         self._rescale(point)
         if not len(self.features):
             return point.coef, point.logits, point.intercept
+        self.problem.release(point.logits)
         target = self._target(point)
         if self.exact:
             coef = point.coef.index_copy(0, self.features, target)
@@ -199,7 +200,6 @@ class ProxNewton(Solver):
     def _search(self, point: Point, delta: Tensor) -> tuple[Tensor, Logits, Tensor]:
         """Armijo, for the model's curvature is not an upper bound; a step is seldom cut."""
         self._give_back()  # what the model took, before arrays of rows × outputs are asked for
-        self.problem.release(point.logits)
         coef = point.coef + delta
         penalty = self.penalty.value(coef, self.lambda_)
         decrease = -float((point.slope * delta).sum()) + penalty - (point.objective - point.fit.loss)
