@@ -77,9 +77,6 @@ class Remade(Held):
     def written_residual(self, theta: _Residual) -> Tensor:
         return torch.cat([fit.theta.clone() for _, fit in self._fits(theta.logits, theta.b)])
 
-    def dual(self, logits: _Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
-        return self._dual(self._values(logits), b, tau, mix, share)
-
     def _fits(self, logits: _Logits, b: Tensor) -> Iterator[tuple[slice, Fit]]:
         """The fit of some rows after the other, each with residuals that the next one may overwrite."""
         values, rows = self._values(logits), len(self._buffer)

@@ -162,13 +162,16 @@ class Held(RowArrays):
         Z = self.design.times(W)
         return Z if self.offset is None else Z.add_(self.pad(self.offset))
 
-    def _dual(self, logits: Tensor, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
-        """`dual` at padded logits (n, width)."""
-        total = self.weight.new_zeros(())
+    @abstractmethod
+    def _values(self, logits: Logits) -> Tensor:
+        """(n, width) of logits in this form."""
+
+    def dual(self, logits: Logits, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
+        total, values = self.weight.new_zeros(()), self._values(logits)
         rows = max(64, ENTRIES // self.width)
-        for start in range(0, len(logits), rows):
+        for start in range(0, len(values), rows):
             span = slice(start, start + rows)
-            total += self._dual_sum(self._some(logits[span], b, span), tau, mix, share, span)
+            total += self._dual_sum(self._some(values[span], b, span), tau, mix, share, span)
         return total
 
 
@@ -197,9 +200,9 @@ class Whole(Held):
 
     def fixed_sums(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`against` of a residual and the `moments`, in one pass."""
-        (p, k), device = (self.design.shape[1], self.targets.shape[1]), self.design.device
+        k, device = self.targets.shape[1], self.design.device
         count = 2 * k + 1
-        sums = torch.zeros(p, count, dtype=torch.float64, device=device)
+        sums = self._sums(count)
         for span, Z in self.design.blocks():
             weight = self.design.weight[span, None]
             T = torch.cat([theta[span, :k], self.written(span)[:, :k], torch.ones_like(weight)], 1) * weight
@@ -207,5 +210,5 @@ class Whole(Held):
         sums = distributed.all_reduce(sums) / self.design.total
         return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
 
-    def dual(self, logits: Tensor, b: Tensor, tau: float, mix: float, share: Tensor) -> Tensor:
-        return self._dual(logits, b, tau, mix, share)
+    def _values(self, logits: Tensor) -> Tensor:
+        return logits

@@ -48,7 +48,7 @@ def _narrow(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
     diagonal = model.gram.diagonal().contiguous()
     given = (t.contiguous().numpy() for t in (diagonal, model.S, model.left, model.right))
     row_blocks(bits, width)(*given, *(t.numpy() for t in (left, right, blocks, curvature)), k, grouped)
-    curvature = curvature.maximum(1e-3 * diagonal[:, None] * model.S.diagonal())
+    curvature = curvature.maximum(1e-3 * model.diagonal)
     if grouped:
         curvature = curvature.amax(1, keepdim=True).expand(a, width).contiguous()
     inverse = 1 / (curvature + rule.ridge)
@@ -82,7 +82,7 @@ def _wide(model: Model, rule: Rule, grouped: bool, tol: float) -> Descent:
     coupled = torch.zeros_like(model.left[0])
     for left, right in zip(model.left, model.right, strict=True):
         coupled.addcmul_(left, right, value=-1)
-    curvature = (diagonal * model.S + coupled).maximum(1e-3 * diagonal * model.S) + coupled.clamp(min=0)
+    curvature = (model.diagonal + coupled).maximum(1e-3 * model.diagonal) + coupled.clamp(min=0)
     if grouped:
         bound = (model.left.norm(dim=2) * model.right.norm(dim=2)).sum(0)[:, None]
         curvature = (diagonal * model.S.max() + bound).expand(a, k)

@@ -214,7 +214,6 @@ class ProxNewton(Solver):
                 return coef, logits, intercept
             size *= 0.5
             self.problem.forget()
-            self.problem.release(logits)
             del logits, fit  # arrays of rows × outputs that need not be held beside the next ones
             coef = point.coef + size * delta
             penalty = self.penalty.value(coef, self.lambda_)
