@@ -57,12 +57,12 @@ def over_rows(n: int, work: Callable[[int, int, int], None], multiple: int = 8, 
     """Call ``work(part, start, stop)`` on as many parts of the n rows as torch has threads, of ``least`` rows or more;
     return how many."""
     workers = max(1, min(_reserved.get() or torch.get_num_threads(), n // least))
-    size = -(-max(n, 1) // workers)
-    size = -(-size // multiple) * multiple
-    spans = [(start, min(start + size, n)) for start in range(0, n, size)] or [(0, 0)]
-    if len(spans) == 1:
-        work(0, *spans[0])
+    if workers == 1:
+        work(0, 0, n)
         return 1
+    size = -(-n // workers)
+    size = -(-size // multiple) * multiple
+    spans = [(start, min(start + size, n)) for start in range(0, n, size)]
     pool = _pool(workers)
     waiting = [pool.submit(work, part, *span) for part, span in enumerate(spans[1:], 1)]
     work(0, *spans[0])
