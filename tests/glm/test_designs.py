@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from clearhead.core.rows import TensorRows, read_ahead
 from clearhead.core.scaling import Standardizer
 from clearhead.glm import Binomial, Multinomial, SolveOptions, fit_path
 from clearhead.glm.blockwise import Blockwise
-from clearhead.glm.designs import DenseDesign, StreamedDesign
+from clearhead.glm.designs import DenseDesign, StreamedDesign, copies
 from clearhead.glm.problem import Problem
 from clearhead.glm.row_arrays import Whole
 
@@ -82,6 +84,23 @@ def test_an_error_of_the_reading_thread_is_raised_here() -> None:
 def many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Gram matrix that is a model comes from every seventh row of 8,000."""
     monkeypatch.setattr("clearhead.glm.designs.streamed.ENOUGH", 1000)
+
+
+@pytest.mark.parametrize(("pace", "elsewhere"), [(0.0, 0), (float("inf"), 2)])
+def test_a_thread_reads_ahead_once_a_block_is_slow_to_come(
+    pace: float, elsewhere: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "AT_HAND", pace)
+    makers = []
+
+    def blocks() -> Iterator[tuple[slice, torch.Tensor]]:
+        for start in range(3):
+            makers.append(threading.current_thread())
+            yield slice(start, start + 1), torch.full((1, 2), float(start))
+
+    found = list(copies.blocks_ahead(blocks(), torch.device("cpu")))
+    assert [float(values[0, 0]) for _, values in found] == [0, 1, 2]
+    assert sum(maker is not threading.current_thread() for maker in makers) == elsewhere
 
 
 @pytest.mark.parametrize("outputs", [1, 4])

@@ -54,8 +54,10 @@ class Block:
         """A range of its rows."""
         return Block(self.raw[span], self.mean, self.inverse)
 
-    def times(self, W: Tensor) -> Tensor:
-        """(m, width) the rows times W (p, k), padded with zeros."""
+    def times(self, W: Tensor, into: Tensor | None = None) -> Tensor:
+        """(m, width) the rows times W (p, k), padded with zeros; added to ``into``, all zeros, where it is given."""
+        if into is not None and (self.mean is None or not self._compiled(W.shape[1])):
+            return into.copy_(self.times(W))
         if self.mean is None or self.inverse is None:
             return product(self.raw, W)
         scaled = W * self.inverse[:, None]
@@ -69,7 +71,7 @@ class Block:
         from clearhead.glm.kernels.products import times
 
         width = padded_width(W.shape[1], self.raw.device)
-        out = torch.zeros(len(self.raw), width, dtype=self.mean.dtype)
+        out = torch.zeros(len(self.raw), width, dtype=self.mean.dtype) if into is None else into
         times(self.raw, scaled, out, self.mean)
         return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import cache
 
@@ -13,14 +14,27 @@ from clearhead.core.rows import read_ahead
 __all__ = ["blocks_ahead"]
 
 AHEAD = 2
+AT_HAND = 2e10  # bytes a second at which blocks come that are in memory
 
 
 def blocks_ahead(blocks: Iterator[tuple[slice, Tensor]], device: torch.device) -> Iterator[tuple[slice, Tensor]]:
     """The same blocks on ``device``: a thread reads the next ones and, for a GPU, copies them from pinned memory on a
     stream of its own, while the ones before are multiplied."""
-    if device.type == "cuda":
-        return _copied(blocks, device)
-    return read_ahead(blocks, AHEAD)
+    return _copied(blocks, device) if device.type == "cuda" else _read(blocks)
+
+
+def _read(blocks: Iterator[tuple[slice, Tensor]]) -> Iterator[tuple[slice, Tensor]]:
+    """From the first block on that is not in memory already, by a thread, which blocks that are would wait for."""
+    while True:
+        began = time.perf_counter()
+        item = next(blocks, None)
+        if item is None:
+            return
+        slow = (time.perf_counter() - began) * AT_HAND > item[1].nbytes
+        yield item
+        if slow:
+            break
+    yield from read_ahead(blocks, AHEAD)
 
 
 @cache

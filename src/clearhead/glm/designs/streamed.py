@@ -91,7 +91,7 @@ class StreamedDesign(Design):
         out = torch.zeros(self.shape[0], padded_width(W.shape[1], self.device), dtype=self.dtype, device=self.device)
         if bool(used.any()):
             for span, block in self.blocks():
-                out[span] = block.times(W)
+                block.times(W, out[span])
         return out
 
     def against(self, T: Tensor, outputs: int) -> Tensor:
