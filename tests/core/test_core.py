@@ -180,3 +180,28 @@ def test_a_constant_feature_has_no_deviation_whatever_its_size_and_the_weights(d
     assert float(found.scale[1]) == 0.0
     assert float(found.mean[1]) == float(X[0, 1])
     assert float(found.scale[0]) > 0.9
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_moments_of_rows_that_drift_have_few_roundings_on_any_number_of_threads(dtype: torch.dtype) -> None:
+    n, p = 20_000, 300
+    X = torch.randn(n, p, generator=torch.Generator().manual_seed(0)) + torch.linspace(0, 30, n)[:, None]
+    X[:900] += 2000  # a part without weight, far from all others
+    X[5000] -= 1000
+    weight = torch.rand(n, dtype=torch.float64)
+    weight[:900] = 0
+    X, threads, found = X.to(dtype), torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(Standardizer.fit(TensorRows(X), weight))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    share = weight / weight.sum()
+    mean = share @ X.double()
+    assert torch.equal(found[0].mean, found[1].mean)
+    assert torch.equal(found[0].scale, found[1].scale)
+    tolerance = 1e-5 if dtype is torch.float16 else 1e-12
+    torch.testing.assert_close(found[0].mean, mean, rtol=tolerance, atol=0)
+    torch.testing.assert_close(found[0].scale, (share @ (X.double() - mean).square()).sqrt(), rtol=tolerance, atol=0)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -13,7 +17,10 @@ from clearhead.core.sparse import SparseRows
 
 __all__ = ["Standardizer"]
 
-_CACHED = 1 << 19  # numbers of a block that are copied at once: few calls, and little memory to ask for
+_CACHED = 1 << 20  # bytes of a block's numbers that are looked at together: they stay in cache
+_PARTS = 16  # of such a block that a thread takes one after the other
+
+_Sums = tuple[Tensor, Tensor, Tensor]  # weight, mean (p,) and weighted squared deviations (p,)
 
 
 @dataclass(frozen=True)
@@ -77,50 +84,58 @@ class Standardizer:
         return coef * self.scale.to(coef)[:, None], intercept + self.mean.to(coef) @ coef
 
 
-def _pass(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _pass(rows: Rows, weight: Tensor | None) -> _Sums:
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the parts are small, and another thread reads
+    torch.set_num_threads(1)  # the parts are small, and there is a thread for each run of them
     try:
-        return _sums(rows, weight)
+        with ThreadPoolExecutor(threads) as pool:
+            none = torch.zeros(rows.shape[1]).double()
+            return reduce(_merge, _runs(rows, weight, pool), (torch.zeros(()).double(), none, none))
     finally:
         torch.set_num_threads(threads)
 
 
-def _sums(rows: Rows, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    p = rows.shape[1]
-    total, mean, m2 = torch.zeros(()).double(), torch.zeros(p).double(), torch.zeros(p).double()
+def _runs(rows: Rows, weight: Tensor | None, pool: ThreadPoolExecutor) -> Iterator[_Sums]:
+    """The sums of runs of rows, which are the same however many threads there are."""
     # Half-precision numbers have so few digits that float32 sums of a small block lose nothing that matters.
     dtype = torch.float32 if rows.dtype.itemsize == 2 else torch.float64
+    few = max(64, _CACHED // (rows.shape[1] * dtype.itemsize))
     for span, block in read_ahead(touched(rows)):
-        device = block.device if block.device.type == "cuda" else torch.device("cpu")  # others have no float64
         w = torch.ones(len(block)).double() if weight is None else weight[span].double()
-        at_once = max(64, _CACHED // p) if device.type == "cpu" else len(block)
-        parts = zip(torch.split(block.detach(), at_once), torch.split(w.to(device), at_once), strict=True)
-        for part, weights in parts:
-            found = _moments(part.to(device, dtype, copy=True), weights)
-            total, mean, m2 = _merge(total, mean, m2, *(values.cpu() for values in found))
-    return total, mean, m2
+        at_once = len(block) if block.device.type == "cuda" else few
+        runs = (torch.split(values, _PARTS * at_once) for values in (block.detach(), w))
+        yield from pool.map(_moments, *runs, repeat(dtype), repeat(at_once))
 
 
-def _moments(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Weight, mean and weighted squared deviations of ``x`` (m, p), which is overwritten."""
-    total, weight, first = w.sum(), w.to(x), x[:1].clone()
-    x.sub_(first)  # exactly zero for a constant feature, whatever its size
-    mean = (weight @ x).double() / total.clamp(min=1e-300)
-    spread = (weight @ x.sub_(mean.to(x)).square_()).double()
-    return total, mean + first.sum(0).double(), spread
+def _moments(block: Tensor, w: Tensor, dtype: torch.dtype, at_once: int) -> _Sums:
+    """Weight, mean and weighted squared deviations of rows (m, p), of which ``at_once`` are looked at together."""
+    device = block.device if block.device.type == "cuda" else torch.device("cpu")  # others have no float64
+    room, total = torch.empty(min(at_once, len(block)), block.shape[1], dtype=dtype, device=device), w.sum()
+    parts = list(zip(torch.split(block, at_once), torch.split(w.to(device, dtype), at_once), strict=True))
+    # About the mean of the heaviest part, whose share keeps what is subtracted below from being much more than what is
+    # left; about its first row at first: a constant feature, whatever its size, has deviations of exactly zero.
+    heaviest, weight = max(parts, key=lambda part: float(part[1].sum()))
+    x = room[: len(heaviest)].copy_(heaviest)
+    first = x[0].clone()
+    centre = first + weight @ x.sub_(first) / weight.sum().clamp(min=1e-30)
+    sums = []
+    for part, weight in parts:
+        x = room[: len(part)].copy_(part).sub_(centre)
+        sums += [weight @ x, weight @ x.square_()]
+    shift, spread = (torch.stack(sums[i::2]).cpu().double().sum(0) for i in (0, 1))
+    gap = shift / total.clamp(min=1e-300)
+    return total, centre.cpu().double() + gap, (spread - shift * gap).clamp(min=0)
 
 
-def _merge(
-    n1: Tensor, mean1: Tensor, m1: Tensor, n2: Tensor, mean2: Tensor, m2: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _merge(one: _Sums, other: _Sums) -> _Sums:
+    (n1, mean1, m1), (n2, mean2, m2) = one, other
     n = n1 + n2
     share = n2 / n.clamp(min=1e-300)
     gap = mean2 - mean1
     return n, mean1 + gap * share, m1 + m2 + gap.square() * n1 * share
 
 
-def _reduce(total: Tensor, mean: Tensor, m2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _reduce(total: Tensor, mean: Tensor, m2: Tensor) -> _Sums:
     if distributed.world_size() == 1:
         return total, mean, m2
     grand = distributed.all_reduce(total.clone())

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from clearhead.core.quantized import CODES
+from clearhead.glm.kernels.threads import over_rows
 from clearhead.glm.products import BITS, VECTOR_OUTPUTS, padded, padded_width, product, transposed_product
 from clearhead.glm.split import HALVES, split_product, split_transposed, tensor_cores
 
@@ -159,12 +160,22 @@ def is_near(mean: Tensor, inverse: Tensor) -> bool:
     return small and deviations(mean, inverse) <= NEAR
 
 
-def some_columns(raw: Tensor, features: Tensor) -> Tensor:
-    """raw[:, features] of raw (m, p); numpy is up to four times as fast at it."""
+def some_columns(raw: Tensor, features: Tensor, into: Tensor | None = None) -> Tensor:
+    """raw[:, features] of raw (m, p), written ``into`` (m, a) of its type if it is given; numpy is up to four times as
+    fast at it."""
     bits = raw.detach().view(BITS[raw.element_size()])
     if raw.device.type != "cpu":
-        return bits[:, features].view(raw.dtype)
-    return torch.from_numpy(bits.numpy().take(features.numpy(), axis=1)).view(raw.dtype)
+        picked = bits[:, features].view(raw.dtype)
+        return picked if into is None else into.copy_(picked)
+    into = torch.empty(len(raw), len(features), dtype=raw.dtype) if into is None else into
+    given, places, out = bits.numpy(), features.numpy(), into.view(bits.dtype).numpy()
+
+    def pick(_part: int, start: int, stop: int) -> None:
+        # Numbers out of range are none; told that they may be, numpy copies all of them once more.
+        given[start:stop].take(places, axis=1, out=out[start:stop], mode="clip")
+
+    over_rows(len(raw), pick)
+    return into
 
 
 def some_rows(raw: Tensor, index: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from clearhead.core import distributed
 from clearhead.core.rows import Rows, TensorRows, touched
 from clearhead.core.scaling import Standardizer
-from clearhead.glm.block import Block
+from clearhead.glm.block import Block, some_columns
 from clearhead.glm.design import Design
 from clearhead.glm.designs.copies import blocks_ahead
 from clearhead.glm.designs.dense import DenseDesign
@@ -160,14 +160,14 @@ class StreamedDesign(Design):
             self._buffer = None
             kept = torch.empty(self.shape[0], len(features), dtype=self.dtype, device=self.device)
             self.reads += 1
-            for span, block in self._read(features):
-                kept[span] = block.dense()
+            for span, block in self._read():
+                kept[span] = block.columns(features).dense()
             design = DenseDesign(kept, self.weight, self.total)
         else:
             self.reads += 1
             stored = self._room(len(features))
-            for span, block in self._read(features):
-                stored[span] = block.raw
+            for span, block in self._read():
+                some_columns(block.raw, features, stored[span])
             design = StreamedDesign(TensorRows(stored), scaler, self.weight, self.total, self.device, 0)
             self._user = weakref.ref(design)
         self.kept = (features, design)
@@ -182,13 +182,11 @@ class StreamedDesign(Design):
             self._buffer = torch.empty(size, dtype=self.source.dtype, device=self.device)
         return self._buffer[: self.shape[0] * count].view(self.shape[0], count)
 
-    def _read(self, columns: Tensor | None = None) -> Iterator[tuple[slice, Block]]:
-        """Columns are picked out here, not by the thread that reads: both have their work."""
+    def _read(self) -> Iterator[tuple[slice, Block]]:
         mean, inverse = self._units()
         ready = touched(self.source)
         for span, raw in ready if self._here is not None else blocks_ahead(ready, self.device):
-            block = Block(raw, mean, inverse)
-            yield span, block if columns is None else block.columns(columns)
+            yield span, Block(raw, mean, inverse)
 
     @property
     def _here(self) -> Tensor | None:
