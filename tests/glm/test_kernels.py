@@ -165,10 +165,14 @@ def test_the_fused_pass_is_its_three_passes(n: int, p: int, k: int, kind: torch.
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
-def test_the_fused_pass_picks_out_the_features_in_use(kind: torch.dtype) -> None:
-    """With and without standardisation: as if the weights of all others were written out."""
+@pytest.mark.parametrize("gathered", [0, 150])
+def test_the_fused_pass_picks_out_the_features_in_use(
+    kind: torch.dtype, gathered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With and without standardisation, gathered or as they lie: as if the weights of all others were written out."""
+    monkeypatch.setattr("clearhead.glm.block.GATHERED", gathered)
     dtype = torch.float64 if kind is torch.float64 else torch.float32
-    raw, used, k = (torch.randn(530, 40) + 1).to(kind), torch.tensor([0, 7, 8, 23, 39]), 5
+    raw, used, k = (torch.randn(530, 40) + 1).to(kind), torch.tensor([0, 7, 8, 23, 31]), 5
     few, b = torch.randn(len(used), k, dtype=dtype), torch.randn(k).double()
     whole = torch.zeros(40, k, dtype=dtype)
     whole[used] = few

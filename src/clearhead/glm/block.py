@@ -21,6 +21,8 @@ __all__ = ["Block", "deviations", "is_near", "some_columns", "some_rows"]
 
 LARGE = 1e15  # of a mean or an inverse deviation: what float32 multiplies and sums without overflow
 CHUNK = 256  # rows summed at once
+DEAR = 8  # features that are multiplied in the time in which one is gathered
+GATHERED = 150  # features whose time a pass over gathered ones saves otherwise
 NEAR = 10.0  # deviations from zero to a mean: a digit of float32's seven
 
 
@@ -98,9 +100,10 @@ class Block:
         from clearhead.glm.kernels.fused import fused_pass
 
         width = padded_width(W.shape[1], self.raw.device)
+        used, W = _as_they_lie(used, W)
         if self.mean is None or self.inverse is None:
             return fused_pass(self.raw, None, used, W, b, Y, weight, width, gradient)
-        inverse = self.inverse if used is None else self.inverse[used]
+        inverse = self.inverse[: len(W)] if used is None else self.inverse[used]
         scaled = W * inverse[:, None]
         passed, slope = fused_pass(self.raw, self.mean, used, scaled, b, Y, weight, width, gradient)
         return passed, None if slope is None else slope * self.inverse.double()[:, None]
@@ -140,6 +143,17 @@ class Block:
         assert self.mean is not None
         known = self.raw.dtype is self.mean.dtype or (self.raw.dtype in HALVES and self.mean.dtype is torch.float32)
         return outputs <= VECTOR_OUTPUTS and self.raw.device.type == "cpu" and self.raw.stride(1) == 1 and known
+
+
+def _as_they_lie(used: Tensor | None, W: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Features (u,) and their weights (u, k), or None and the weights of all features up to the last one of these, where
+    to multiply by some zeros takes less than to gather the others."""
+    if used is None or not len(used):
+        return used, W
+    stop = int(used.max()) + 1
+    if DEAR * len(used) < stop + GATHERED:
+        return used, W
+    return None, W.new_zeros(stop, W.shape[1]).index_copy_(0, used, W)
 
 
 def _column_sums(T: Tensor) -> Tensor:
