@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from clearhead.glm import ElasticNet, Status, fit_path
+from clearhead.glm import ElasticNet, GroupElasticNet, Status, fit_path
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.products import padded
 from clearhead.glm.solvers import inner, subspace
@@ -41,7 +41,9 @@ def value(model: Model, W: Tensor, penalty: Penalty, lambda_: float) -> float:
     return float(0.5 * (W * bent).sum() - (model.slope * W).sum()) + penalty.value(W, lambda_)
 
 
-@pytest.mark.parametrize("penalty", [ElasticNet(0.9), ElasticNet(0.9, nonnegative=True), ElasticNet(0.0)])
+@pytest.mark.parametrize(
+    "penalty", [ElasticNet(0.9), ElasticNet(0.9, nonnegative=True), ElasticNet(0.0), GroupElasticNet(0.9)]
+)
 @pytest.mark.parametrize("outputs", [3, 10, 20, 70])
 def test_little_of_the_residual_is_left(outputs: int, penalty: Penalty, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subspace, "STEPS", 200)
@@ -63,11 +65,12 @@ def _slope(model: Model, W: Tensor) -> Tensor:
     return model.slope - model.bent(padded(W, model.S.shape[-1]))[:, : W.shape[1]]
 
 
+@pytest.mark.parametrize("penalty", [ElasticNet(0.9), GroupElasticNet(0.9)])
 @pytest.mark.parametrize("outputs", [3, 70])
-def test_no_step_leads_uphill(outputs: int) -> None:
+def test_no_step_leads_uphill(outputs: int, penalty: Penalty) -> None:
     """Where many weights would change sign, zeros in their place may be worse than what there was."""
     for seed in range(20):
-        model, penalty, lambda_ = stretched(outputs, 100 + seed), ElasticNet(0.9), 1.0
+        model, lambda_ = stretched(outputs, 100 + seed), 1.0
         start = torch.randn(model.slope.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         swept = _only_swept(model, start, penalty, lambda_)
         found = inner.minimise(model, start, penalty, lambda_, Effort(2, 1e-9))
@@ -77,7 +80,7 @@ def test_no_step_leads_uphill(outputs: int) -> None:
 
 def _only_swept(model: Model, start: Tensor, penalty: Penalty, lambda_: float) -> Tensor:
     rule = Rule.of(model, start, penalty, lambda_)
-    descent = (inner._narrow if model.S.ndim == 2 else inner._wide)(model, rule, False, 1e-9)
+    descent = (inner._narrow if model.S.ndim == 2 else inner._wide)(model, rule, penalty.grouped, 1e-9)
     return descent(start, model.slope, 2)[0][:, : start.shape[1]]
 
 
@@ -121,3 +124,19 @@ def test_entries_alone_are_bent_as_among_all_weights(outputs: int, share: float)
     assert not written[~used].any()
     torch.testing.assert_close(entries.bent(x), model.bent(written)[used])
     torch.testing.assert_close(entries.diagonal, model.diagonal[used])
+
+
+def test_the_residual_and_the_curvature_of_rows_are_derivatives_of_the_model_and_their_penalty() -> None:
+    model, penalty, lambda_ = stretched(3, 5), GroupElasticNet(0.8), 0.3
+    W = torch.randn(model.slope.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    rule = Rule.of(model, W, penalty, lambda_)
+    step = torch.randn(W.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    size = lambda V: rule.ridge[:, 0] @ V.square().sum(1) / 2 + rule.bounds[:, 1, 0] @ V.norm(dim=1)  # noqa: E731
+    gradient, curved = (torch.autograd.functional.vjp(size, W)[1], torch.autograd.functional.hvp(size, W, step)[1])
+    torch.testing.assert_close(rule.residual(W, torch.zeros_like(W)), -gradient)
+    pull, along = rule.bend(W)
+    assert along is not None
+    torch.testing.assert_close(pull * step - along * (along * step).sum(1, keepdim=True), curved)
+    W[3] = 0
+    outside = max(0.0, 1 - float(rule.bounds[3, 1, 0] / model.slope[3].norm()))
+    torch.testing.assert_close(rule.residual(W, model.slope)[3], model.slope[3] * outside)

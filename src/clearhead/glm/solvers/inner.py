@@ -31,7 +31,9 @@ def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     rule = Rule.of(model, start, penalty, lambda_)
     descent = (_narrow if model.S.ndim == 2 else _wide)(model, rule, penalty.grouped, effort.tol)
     found, slope = descent(start, model.slope, effort.sweeps)
-    found = (found if penalty.grouped else refine(model, start, found, slope, descent, rule, effort.left))[:, :k]
+    if not (penalty.grouped and penalty.nonnegative):
+        found = refine(model, start, found, slope, descent, rule, effort.left)
+    found = found[:, :k]
     # Weights that nothing moved come back as they were: x·d/d is not always x.
     return found if scale is None else torch.where(found == start, given, found / scale)
 
