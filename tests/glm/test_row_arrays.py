@@ -259,9 +259,9 @@ def test_many_outputs_stream_with_logits_of_their_own_form(alpha: float, monkeyp
         return parts[-1]
 
     monkeypatch.setattr(Problem, "narrowed", seen)
-    X, y = seventy(3000, 200)
+    X, y = seventy(3000, 600)
     penalty, grid = ElasticNet(alpha), {"n_lambdas": 3, "lambda_min_ratio": 0.7}
-    options = SolveOptions(memory=12_000_000)
+    options = SolveOptions(memory=19_000_000)
     problem = Problem.build(X.float() + 20, y, Multinomial(), options=options)
     assert problem.design.costly
     assert isinstance(problem.arrays, Whole)
@@ -269,6 +269,17 @@ def test_many_outputs_stream_with_logits_of_their_own_form(alpha: float, monkeyp
     assert parts
     assert all(isinstance(part.arrays, Remade) for part in parts)
     assert all(s.status.ok for s in path)
+
+
+@pytest.mark.parametrize(("memory", "kind"), [(None, Remade), (5_000_000, Remade), (2_000_000, Blockwise)])
+def test_logits_are_kept_where_they_fit_though_not_all_arrays_do(memory: int | None, kind: type[RowArrays]) -> None:
+    X, y = seventy(3000, 20)
+    problem = Problem.build(X.float(), y, Multinomial(), options=SolveOptions(memory=memory))
+    assert type(problem.arrays) is kind
+    assert not problem.design.costly
+    given = SolveOptions(memory=memory, offset=torch.zeros(3000, 70))
+    other = Problem.build(X.float(), y, Multinomial(), options=given)
+    assert isinstance(other.arrays, Blockwise) == (memory is not None), "an offset is rows × outputs too"
 
 
 def test_sparse_rows_of_many_outputs_keep_their_residuals() -> None:

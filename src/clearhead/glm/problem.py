@@ -23,7 +23,7 @@ from clearhead.glm.lazy import cached_property
 from clearhead.glm.losses import Loss
 from clearhead.glm.options import SolveOptions
 from clearhead.glm.remade import Remade
-from clearhead.glm.room import Room
+from clearhead.glm.room import Kept, Room
 from clearhead.glm.row_arrays import Logits, RowArrays, Whole
 from clearhead.glm.row_weights import row_weights
 from clearhead.glm.targets import Labels
@@ -70,16 +70,20 @@ class Problem:
             )
         device = torch.device(device if device is not None else _device(rows))
         room = Room.of(rows, device, options.memory)
-        targets, blockwise = _targets(y, loss, n, room)
+        labels = loss.labels(y, n)
+        targets = loss.encode(y, n) if labels is None else labels
+        k = targets.shape[1]
         weight, total = row_weights(sample_weight, options.class_weight, targets)
         scaler = Standardizer.fit(rows, weight)
         # Only a bad mean needs the pass that finds the row and the column to name.
         if not bool(torch.isfinite(scaler.mean).all() and torch.isfinite(scaler.scale).all()):
             check_finite(rows)
         scaler = scaler if standardize else Standardizer.identity(p)
-        k = targets.shape[1]
-        design = build_design(rows, scaler, weight, total, device, room.left(k, blockwise), k)
+        plain = labels is not None and options.offset is None  # else rows × outputs are given as they are
+        kept = room.choice(k, plain and Remade.suits(loss, k, device))
+        design = build_design(rows, scaler, weight, total, device, room.left(k, kept), k)
         offset = None if options.offset is None else _offset(options.offset, targets).to(device)
+        blockwise = kept is Kept.NONE
         return cls(design, targets.to(device), weight.to(device), offset, loss, scaler, options.intercept, blockwise)
 
     @property
@@ -214,15 +218,6 @@ class Problem:
         if "moments" in self.__dict__:
             part.__dict__["moments"] = tuple(values[features] for values in self.moments)
         return part
-
-
-def _targets(y: Any, loss: Loss, n: int, room: Room) -> tuple[Tensor | Labels, bool]:
-    """The targets in the form that fits, and whether arrays of rows × outputs are made anew by blocks."""
-    labels = loss.labels(y, n)
-    if labels is not None:
-        return labels, not room.holds(labels.k)
-    values = loss.encode(y, n)
-    return values, not room.holds(values.shape[1])
 
 
 def _device(rows: Rows) -> torch.device:

@@ -45,10 +45,14 @@ class Remade(Held):
 
     @staticmethod
     def serves(design: Design, loss: Loss, outputs: int) -> bool:
-        """Whether a softmax has many outputs and a CPU all rows at hand; on a GPU many small calls would wait."""
-        if outputs <= FULL_CURVATURE or not isinstance(loss, Multinomial) or design.device.type != "cpu":
-            return False
-        return not design.costly and design.all_rows() is not None
+        """Whether it suits the loss and all rows are at hand."""
+        suited = Remade.suits(loss, outputs, design.device)
+        return suited and not design.costly and design.all_rows() is not None
+
+    @staticmethod
+    def suits(loss: Loss, outputs: int, device: torch.device) -> bool:
+        """Whether a softmax has many outputs; on a GPU many small calls would wait."""
+        return outputs > FULL_CURVATURE and isinstance(loss, Multinomial) and device.type == "cpu"
 
     def logits(self, W: Tensor) -> _Logits:
         return _Logits(W, self._times(W))

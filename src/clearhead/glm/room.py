@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import torch
 
@@ -17,16 +18,17 @@ __all__ = [
     "MEMORY",
     "SHARE",
     "WHOLE_GRAM",
+    "Kept",
     "Room",
-    "block_memory",
+    "arrays_memory",
     "give_back_large",
     "gram_memory",
     "step_memory",
-    "workspace",
 ]
 
 SHARE = 0.6  # of the memory available, when none was stated
 ARRAYS = 7  # arrays of (n, width) that live at once during a solve: logits, residuals, soft targets
+LOGITS = 3  # of them where residuals are made anew: logits, and products on their way
 KEPT = 128  # features that are to be kept in memory where not all of them are
 BLOCK_BYTES = 32 << 20  # of one array of rows × outputs that is made anew
 BLOCK_ROWS = 1 << 17  # and the most rows it has
@@ -35,6 +37,14 @@ MEMORY = 8  # secant pairs
 WHOLE_GRAM = 4096  # features up to which the Gram matrix is computed at once
 LARGE = 4 << 20  # bytes of an array that leaves a hole worth giving back
 WEIGHTS = 12  # arrays of (p, k) in float64: gradients, and the dual points that are kept
+
+
+class Kept(Enum):
+    """Which arrays of rows × outputs live during a solve."""
+
+    ALL = "all"  # `row_arrays.Whole`
+    LOGITS = "logits"  # `remade`
+    NONE = "none"  # `blockwise`
 
 
 @dataclass(frozen=True)
@@ -57,29 +67,33 @@ class Room:
             allowed, *rows.shape, compute_dtype(rows.dtype), device, isinstance(rows, SparseRows), rows.dtype.itemsize
         )
 
-    def holds(self, outputs: int) -> bool:
-        """Whether every rank can hold its arrays of rows × outputs, with room for `KEPT` features beside them: without
-        these each pass reads all rows from where they are. Arrays of sparse rows are held whatever is allowed: written
-        out with their zeros block by block, rows would cost more."""
-        kept = self.n * min(self.p, KEPT) * self.stored
-        return self.sparse or distributed.smallest(self.left(outputs, False) - kept) >= 0
+    def choice(self, outputs: int, remakes: bool) -> Kept:
+        """What every rank can keep: logits alone where that is all it takes (``remakes``) and all features fit beside
+        them; all arrays if `KEPT` features do, without which each pass reads all rows from where they are. Arrays of
+        sparse rows are held whatever is allowed: written out with their zeros block by block, rows would cost more."""
+        features = self.n * self.p * self.dtype.itemsize
+        if remakes and not self.sparse and distributed.smallest(self.left(outputs, Kept.LOGITS) - features) >= 0:
+            return Kept.LOGITS
+        some = self.n * min(self.p, KEPT) * self.stored
+        held = self.sparse or distributed.smallest(self.left(outputs, Kept.ALL) - some) >= 0
+        return Kept.ALL if held else Kept.NONE
 
-    def left(self, outputs: int, blockwise: bool) -> int:
-        """Bytes for features beside arrays of rows × outputs, held or (``blockwise``) made anew; may be negative."""
-        arrays = (block_memory if blockwise else workspace)(self.n, outputs, self.dtype, self.device)
+    def left(self, outputs: int, kept: Kept) -> int:
+        """Bytes for features beside arrays of rows × outputs; may be negative."""
+        arrays = arrays_memory(kept, self.n, outputs, self.dtype, self.device)
         shared = gram_memory(self.p, self.dtype) + step_memory(self.p, outputs, self.dtype, self.device)
         return self.allowed - shared - arrays
 
 
-def workspace(n: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
-    """Bytes of arrays with a row for each row of the data and a column for each output, held whole."""
-    return n * (ARRAYS * padded_width(outputs, device) * dtype.itemsize + 8 * (outputs + 2))
-
-
-def block_memory(n: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
-    """Bytes of such arrays made anew by blocks, with the labels and weights of the rows."""
-    one = min(BLOCK_BYTES, BLOCK_ROWS * padded_width(outputs, device) * dtype.itemsize)
-    return min(BLOCK_ARRAYS * one, workspace(n, outputs, dtype, device)) + 24 * n
+def arrays_memory(kept: Kept, n: int, outputs: int, dtype: torch.dtype, device: torch.device) -> int:
+    """Bytes of arrays with a row for each row of the data and a column for each output, and of the blocks in which
+    those that are not kept are made anew, with the labels and weights of the rows."""
+    width = padded_width(outputs, device) * dtype.itemsize
+    whole = n * (ARRAYS * width + 8 * (outputs + 2))
+    if kept is Kept.ALL:
+        return whole
+    blocks = BLOCK_ARRAYS * min(BLOCK_BYTES, BLOCK_ROWS * width) + 24 * n
+    return min(whole, blocks + (LOGITS * n * width if kept is Kept.LOGITS else 0))
 
 
 def gram_memory(p: int, dtype: torch.dtype) -> int:

@@ -17,25 +17,28 @@ from typing import Any
 import torch
 
 from clearhead.core.memory import show_bytes
-from clearhead.glm.room import SHARE, block_memory, gram_memory, step_memory, workspace
+from clearhead.glm.fit import FULL_CURVATURE
+from clearhead.glm.room import SHARE, Kept, arrays_memory, gram_memory, step_memory
 from clearhead.runs.costs import Costs
 from clearhead.runs.roofline import Roofline
 from clearhead.runs.workload import SEEN, STORED, Job, steps_at
 
 __all__ = ["Plan", "plan"]
 
+_KEPT = {Kept.ALL: "held", Kept.LOGITS: "logits held, residuals made anew", Kept.NONE: "made anew by blocks"}
+
 
 @dataclass(frozen=True)
 class Plan:
-    """The answer. ``form`` of the features ("dense", "as stored", "streamed", "does not fit"); ``blockwise`` where
-    arrays of rows × outputs are made anew; ``memory`` and ``traffic`` in bytes a rank; ``seconds`` by what takes
+    """The answer. ``form`` of the features ("dense", "as stored", "streamed", "does not fit"); what is ``kept`` of
+    arrays of rows × outputs; ``memory`` and ``traffic`` in bytes a rank; ``seconds`` by what takes
     them."""
 
     job: Job
     device: str
     measured: bool
     form: str
-    blockwise: bool
+    kept: Kept
     budget: int
     memory: dict[str, int]
     steps: float
@@ -52,13 +55,19 @@ class Plan:
         return self.form != "does not fit"
 
     @property
+    def blockwise(self) -> bool:
+        """Whether arrays of rows × outputs are made anew."""
+        return self.kept is Kept.NONE
+
+    @property
     def total(self) -> float:
         """Seconds of the path."""
         return sum(self.seconds.values())
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {**asdict(self), "fits": self.fits, "total_seconds": self.total, "seconds_a_lambda": self._each()}
+        found = {"kept": self.kept.value, "blockwise": self.blockwise, "fits": self.fits}
+        return {**asdict(self), **found, "total_seconds": self.total, "seconds_a_lambda": self._each()}
 
     def _each(self) -> float:
         return (self.total - self.seconds.get("start", 0.0)) / self.job.lambdas
@@ -69,7 +78,7 @@ class Plan:
         lines = [
             f"{job.n:,} rows × {job.p:,} features, {job.k:,} classes, {job.lambdas} λ's to {job.lambda_min_ratio:g} of "
             f"the largest, gap {job.tol:g}: {job.ranks} × {self.device} ({origin})",
-            f"features: {self.form}; rows × outputs: {'made anew by blocks' if self.blockwise else 'held'}",
+            f"features: {self.form}; rows × outputs: {_KEPT[self.kept]}",
             f"memory a rank: {show_bytes(sum(self.memory.values()))} of {show_bytes(self.budget)}  ("
             + ", ".join(f"{name} {show_bytes(size)}" for name, size in self.memory.items())
             + ")",
@@ -91,13 +100,11 @@ def plan(job: Job, roofline: Roofline) -> Plan:
     """Memory, reads and time of the job with one such device (or machine) a rank."""
     device = torch.device("cuda" if roofline.gpu else "cpu")
     budget = job.memory if job.memory is not None else int(SHARE * roofline.memory)
-    memory = _memory(job, device, blockwise=False)
-    blockwise = sum(memory.values()) > budget
-    if blockwise:
-        memory = _memory(job, device, blockwise=True)
     halves = job.keeps_halves(roofline.halves)
     itemsize = STORED[job.stored] if halves else job.dtype.itemsize
-    features, arrays = job.rows * job.p * itemsize, sum(memory.values())
+    features = job.rows * job.p * itemsize
+    what, memory = _kept(job, device, budget, features)
+    blockwise, arrays = what is Kept.NONE, sum(memory.values())
     held = arrays + features <= budget
     form = ("as stored" if halves else "dense") if held else "streamed" if arrays < budget else "does not fit"
     kept = job.p if held else int((budget - arrays) / (job.rows * STORED[job.stored]))
@@ -111,23 +118,40 @@ def plan(job: Job, roofline: Roofline) -> Plan:
         "between ranks": costs.sums * costs.travels,
     }
     return Plan(
-        job, roofline.device, roofline.measured, form, blockwise, budget, memory, steps, reads, flops, traffic, seconds,
-        _advice(job, form, budget, memory, blockwise, kept, features), _assumptions(job, roofline),
+        job, roofline.device, roofline.measured, form, what, budget, memory, steps, reads, flops, traffic, seconds,
+        _advice(job, device, form, budget, memory, blockwise, kept, features), _assumptions(job, roofline),
     )  # fmt: skip
 
 
-def _memory(job: Job, device: torch.device, blockwise: bool) -> dict[str, int]:
-    arrays = block_memory if blockwise else workspace
+def _kept(job: Job, device: torch.device, budget: int, features: int) -> tuple[Kept, dict[str, int]]:
+    """What is kept of arrays of rows × outputs, and the memory beside the features."""
+    if _remakes(job, device):
+        memory = _memory(job, device, Kept.LOGITS)
+        if sum(memory.values()) + features <= budget:
+            return Kept.LOGITS, memory
+    memory = _memory(job, device, Kept.ALL)
+    if sum(memory.values()) <= budget:
+        return Kept.ALL, memory
+    return Kept.NONE, _memory(job, device, Kept.NONE)
+
+
+def _remakes(job: Job, device: torch.device) -> bool:
+    """Whether residuals of many outputs are made anew from logits that are kept."""
+    return job.outputs > FULL_CURVATURE and device.type == "cpu"
+
+
+def _memory(job: Job, device: torch.device, kept: Kept) -> dict[str, int]:
     return {
-        "rows × outputs": arrays(job.rows, job.outputs, job.dtype, device),
+        "rows × outputs": arrays_memory(kept, job.rows, job.outputs, job.dtype, device),
         "Gram matrix": gram_memory(job.p, job.dtype),
         "weights and memory of steps": step_memory(job.p, job.outputs, job.dtype, device),
     }
 
 
 def _advice(
-    job: Job, form: str, budget: int, memory: dict[str, int], blockwise: bool, kept: int, features: int
-) -> list[str]:
+    job: Job, device: torch.device, form: str, budget: int, memory: dict[str, int], blockwise: bool, kept: int,
+    features: int,
+) -> list[str]:  # fmt: skip
     shared = memory["Gram matrix"] + memory["weights and memory of steps"]
     rows, room = memory["rows × outputs"], budget - shared
     if form == "does not fit":
@@ -135,8 +159,9 @@ def _advice(
         return [f"{what}: fewer features or classes, or more memory"]
     lines = []
     if blockwise:
-        held = workspace(job.rows, job.outputs, job.dtype, torch.device("cpu"))
-        ranks = math.ceil(held * job.ranks / room * 1.02)
+        least = Kept.LOGITS if _remakes(job, device) else Kept.ALL
+        held = arrays_memory(least, job.rows, job.outputs, job.dtype, device)
+        ranks = math.ceil((held + (features if least is Kept.LOGITS else 0)) * job.ranks / room * 1.02)
         lines += [
             f"logits are made anew at each use, for they take {show_bytes(held)}: {ranks} ranks of this size hold them",
             "a sample of the rows finds the sparse head of all of them to within its sampling error: try one first",
