@@ -146,8 +146,8 @@ class Block:
 
 
 def _as_they_lie(used: Tensor | None, W: Tensor) -> tuple[Tensor | None, Tensor]:
-    """Features (u,) and their weights (u, k), or None and the weights of all features up to the last one of these, where
-    to multiply by some zeros takes less than to gather the others."""
+    """Features (u,) and their weights (u, k), or None and the weights of all features up to the last one of these,
+    where to multiply by some zeros takes less than to gather the others."""
     if used is None or not len(used):
         return used, W
     stop = int(used.max()) + 1

@@ -24,7 +24,7 @@ def blocks_ahead(blocks: Iterator[tuple[slice, Tensor]], device: torch.device) -
 
 
 def _read(blocks: Iterator[tuple[slice, Tensor]]) -> Iterator[tuple[slice, Tensor]]:
-    """From the first block on that is not in memory already, by a thread, which blocks that are would wait for."""
+    """As they come while they are in memory already, and from the first one on that was slow to come by a thread."""
     while True:
         began = time.perf_counter()
         item = next(blocks, None)

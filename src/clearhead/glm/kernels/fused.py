@@ -75,8 +75,8 @@ def fused_pass(
     """The softmax pass at logits (Z − mean)·W + b for Z (n, p) as in `products.times` and b (k,), and, if asked for,
     the ``gradient`` (p, k) float64 = (Z − mean)ᵀ·diag(w)·(y − q).
 
-    ``W`` (u, k) are the weights of the features ``used`` (u,), or of the first u. ``Y`` are targets (n, width) padded with
-    zeros, or class numbers (n,), int64; ``w`` (n,) weights.
+    ``W`` (u, k) are the weights of the features ``used`` (u,), or of the first u. ``Y`` are targets (n, width) padded
+    with zeros, or class numbers (n,), int64; ``w`` (n,) weights.
     """
     (n, p), k, dtype = Z.shape, W.shape[1], w.dtype
     kind = stored_kind(Z, mean, dtype)
