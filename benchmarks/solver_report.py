@@ -77,6 +77,7 @@ def draw(name: str, found: list[Result], out: Path) -> None:
 
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "clearhead", "font.size": 8.5})
     figure, (whole, each) = plt.subplots(1, 2, figsize=(9.6, 3.5), layout="constrained")
+    texts: list[Any] = []
     for r, above in zip(found, excess(found), strict=True):
         if not r["gaps"]:
             continue
@@ -86,10 +87,12 @@ def draw(name: str, found: list[Result], out: Path) -> None:
         whole.plot(over, seconds, "o", markerfacecolor="white", color=colour, markersize=5)
         whole.plot(gap, seconds, "^" if part_of(r) else "o", color=colour, markersize=6)
         text = label(r) + (f" ({part_of(r)})" if part_of(r) else "")
-        whole.annotate(text, (gap, seconds), xytext=(6, 3), textcoords="offset points", fontsize=7.5, color=colour)
-        numbers = range(1, len(r["gaps"]) + 1)
-        each.plot(numbers, [max(g, 1e-10) for g in r["gaps"]], color=colour, linewidth=1.3, label=label(r))
-        each.plot(numbers, [max(a, 1e-10) for a in above], ":", color=colour, linewidth=1.0)
+        place = {"xytext": (6, 3), "textcoords": "offset points"}
+        texts.append(whole.annotate(text, (gap, seconds), fontsize=7.5, color=colour, **place))
+        numbers, faint = range(1, len(r["gaps"]) + 1), 0.5 if r.get("tol", 1) < 1e-3 else 1.0
+        style = {"color": colour, "alpha": faint}
+        each.plot(numbers, [max(g, 1e-10) for g in r["gaps"]], linewidth=1.3, label=label(r), **style)
+        each.plot(numbers, [max(a, 1e-10) for a in above], ":", linewidth=1.0, **style)
     whole.set(xscale="log", yscale="log", xlabel="worst of the path / null loss: gap ●, suboptimality ○")
     whole.set(ylabel="seconds, 2 threads")
     whole.set_xlim(right=whole.get_xlim()[1] * 30)
@@ -101,9 +104,25 @@ def draw(name: str, found: list[Result], out: Path) -> None:
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
     shape = next(r["shape"] for r in found if "shape" in r)
+    low, high = whole.get_ylim()
+    whole.set_ylim(top=high * (high / low) ** 0.08)
     figure.suptitle(f"{TITLES.get(name, name)}: n, p, k = {', '.join(f'{v:,}' for v in shape)}", fontsize=10)
+    figure.canvas.draw()
+    put_apart(texts)
     figure.savefig(out / f"solver-{name}.svg", metadata={"Date": None})
     plt.close(figure)
+
+
+def put_apart(texts: list[Any]) -> None:
+    """Move each text above or below its point to where it lies on none before it."""
+    taken: list[Any] = []
+    for text in sorted(texts, key=lambda text: text.xy[1]):
+        for height in (3, -10, 13, -20, 23):
+            text.set_position((6, height))
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
 
 
 def lines(name: str, found: list[Result]) -> list[str]:
