@@ -205,3 +205,17 @@ def test_moments_of_rows_that_drift_have_few_roundings_on_any_number_of_threads(
     tolerance = 1e-5 if dtype is torch.float16 else 1e-12
     torch.testing.assert_close(found[0].mean, mean, rtol=tolerance, atol=0)
     torch.testing.assert_close(found[0].scale, (share @ (X.double() - mean).square()).sqrt(), rtol=tolerance, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("other", [3.0, 60000.0])
+def test_a_feature_that_is_constant_where_rows_count_has_no_deviation(dtype: torch.dtype, other: float) -> None:
+    for seed in range(5):
+        weight = torch.rand(3001, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        weight[::10] = 0
+        X = torch.randn(3001, 2).to(dtype)
+        X[:, 0] = 0
+        X[::10, 0] = other
+        found = Standardizer.fit(TensorRows(X), weight)
+        assert float(found.scale[0]) == 0.0
+        assert float(found.mean[0]) == 0.0

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from clearhead.core.errors import SettingError
+from clearhead.glm.room import Kept
 from clearhead.runs.plan import plan
 from clearhead.runs.roofline import Rate, Roofline, data_sheet
 from clearhead.runs.workload import Job, steps_at, working_share
@@ -68,6 +69,37 @@ def test_logits_that_do_not_fit_are_made_anew_and_ranks_that_hold_them_are_named
     assert not held.blockwise
     assert plan(dataclasses.replace(job, ranks=int(ranks * 0.9)), H200).blockwise
     assert answer.seconds["products"] / answer.steps * 8 > 2 * held.seconds["products"] / held.steps * ranks
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        Job(n=2_000_000, p=512, k=1000, memory=1 << 30),
+        Job(n=1_000_000, p=20_000, k=100, memory=2 << 30),
+        Job(n=4_000_000, p=512, k=1000, memory=2 << 30, ranks=3),
+    ],
+)
+def test_no_fewer_ranks_than_are_named_hold_logits_and_features(job: Job) -> None:
+    answer = plan(job, FLAT)
+    assert answer.blockwise
+    assert answer.form == "streamed"
+    ranks = int(answer.advice[0].split(": ")[1].split()[0])
+    assert not plan(dataclasses.replace(job, ranks=ranks), FLAT).blockwise
+    assert plan(dataclasses.replace(job, ranks=ranks - 1), FLAT).blockwise
+    ranks = next(int(line.split()[1]) for line in answer.advice if "stay in memory" in line)
+    assert plan(dataclasses.replace(job, ranks=ranks), FLAT).form == "dense"
+    assert plan(dataclasses.replace(job, ranks=ranks - 1), FLAT).form == "streamed"
+
+
+def test_a_budget_for_the_logits_of_many_classes_but_not_for_all_arrays_holds_them() -> None:
+    job = Job(n=200_000, p=512, k=1000, memory=4 << 30)
+    answer = plan(job, FLAT)
+    assert answer.kept is Kept.LOGITS
+    assert answer.form == "dense"
+    assert sum(answer.memory.values()) <= answer.budget
+    assert "logits held, residuals made anew" in answer.text()
+    assert json.loads(json.dumps(answer.as_dict()))["kept"] == "logits"
+    assert plan(dataclasses.replace(job, memory=16 << 30), H200).kept is Kept.ALL
 
 
 def test_weights_that_do_not_fit_are_said() -> None:

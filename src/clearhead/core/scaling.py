@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
-from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -100,11 +100,18 @@ def _runs(rows: Rows, weight: Tensor | None, pool: ThreadPoolExecutor) -> Iterat
     # Half-precision numbers have so few digits that float32 sums of a small block lose nothing that matters.
     dtype = torch.float32 if rows.dtype.itemsize == 2 else torch.float64
     few = max(64, _CACHED // (rows.shape[1] * dtype.itemsize))
+    working: deque[list[Future[_Sums]]] = deque()  # a block's runs: those of the next one begin before they end
     for span, block in read_ahead(touched(rows)):
         w = torch.ones(len(block)).double() if weight is None else weight[span].double()
-        at_once = len(block) if block.device.type == "cuda" else few
-        runs = (torch.split(values, _PARTS * at_once) for values in (block.detach(), w))
-        yield from pool.map(_moments, *runs, repeat(dtype), repeat(at_once))
+        if block.device.type == "cuda":  # on the caller's stream
+            yield _moments(block.detach(), w, dtype, len(block))
+            continue
+        runs = zip(*(torch.split(values, _PARTS * few) for values in (block.detach(), w)), strict=True)
+        working.append([pool.submit(_moments, part, u, dtype, few) for part, u in runs if len(u)])
+        if len(working) > 1:
+            yield from (run.result() for run in working.popleft())
+    for last in working:
+        yield from (run.result() for run in last)
 
 
 def _moments(block: Tensor, w: Tensor, dtype: torch.dtype, at_once: int) -> _Sums:
@@ -113,10 +120,10 @@ def _moments(block: Tensor, w: Tensor, dtype: torch.dtype, at_once: int) -> _Sum
     room, total = torch.empty(min(at_once, len(block)), block.shape[1], dtype=dtype, device=device), w.sum()
     parts = list(zip(torch.split(block, at_once), torch.split(w.to(device, dtype), at_once), strict=True))
     # About the mean of the heaviest part, whose share keeps what is subtracted below from being much more than what is
-    # left; about its first row at first: a constant feature, whatever its size, has deviations of exactly zero.
+    # left; about a row that counts at first: a constant feature, whatever its size, has deviations of exactly zero.
     heaviest, weight = max(parts, key=lambda part: float(part[1].sum()))
     x = room[: len(heaviest)].copy_(heaviest)
-    first = x[0].clone()
+    first = x[int(weight.argmax())].clone()
     centre = first + weight @ x.sub_(first) / weight.sum().clamp(min=1e-30)
     sums = []
     for part, weight in parts:

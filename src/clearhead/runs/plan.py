@@ -10,8 +10,8 @@ follows a roofline (`runs.costs`), measured here or of a named device.
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -103,13 +103,13 @@ def plan(job: Job, roofline: Roofline) -> Plan:
     halves = job.keeps_halves(roofline.halves)
     itemsize = STORED[job.stored] if halves else job.dtype.itemsize
     features = job.rows * job.p * itemsize
-    what, memory = _kept(job, device, budget, features)
-    blockwise, arrays = what is Kept.NONE, sum(memory.values())
+    what, memory = _kept(job, device, budget, itemsize)
+    arrays = sum(memory.values())
     held = arrays + features <= budget
     form = ("as stored" if halves else "dense") if held else "streamed" if arrays < budget else "does not fit"
     kept = job.p if held else int((budget - arrays) / (job.rows * STORED[job.stored]))
     memory["features"] = features if held else min(max(budget - arrays, 0), features)
-    costs = Costs(job, roofline, device, min(kept, job.p), held, blockwise)
+    costs = Costs(job, roofline, device, min(kept, job.p), held, what is Kept.NONE)
     seconds, reads, flops = costs.path() if form != "does not fit" else ({}, 0.0, 0.0)
     steps = sum(steps_at(job, i) for i in range(job.lambdas))
     traffic = {
@@ -119,25 +119,21 @@ def plan(job: Job, roofline: Roofline) -> Plan:
     }
     return Plan(
         job, roofline.device, roofline.measured, form, what, budget, memory, steps, reads, flops, traffic, seconds,
-        _advice(job, device, form, budget, memory, blockwise, kept, features), _assumptions(job, roofline),
+        _advice(job, device, form, budget, what, memory, kept, itemsize), _assumptions(job, roofline),
     )  # fmt: skip
 
 
-def _kept(job: Job, device: torch.device, budget: int, features: int) -> tuple[Kept, dict[str, int]]:
-    """What is kept of arrays of rows × outputs, and the memory beside the features."""
-    if _remakes(job, device):
+def _kept(job: Job, device: torch.device, budget: int, itemsize: int) -> tuple[Kept, dict[str, int]]:
+    """What is kept of arrays of rows × outputs beside features of ``itemsize`` bytes each, and the memory of all but
+    these."""
+    if job.outputs > FULL_CURVATURE and device.type == "cpu":  # where residuals are made anew from logits
         memory = _memory(job, device, Kept.LOGITS)
-        if sum(memory.values()) + features <= budget:
+        if sum(memory.values()) + job.rows * job.p * itemsize <= budget:
             return Kept.LOGITS, memory
     memory = _memory(job, device, Kept.ALL)
     if sum(memory.values()) <= budget:
         return Kept.ALL, memory
     return Kept.NONE, _memory(job, device, Kept.NONE)
-
-
-def _remakes(job: Job, device: torch.device) -> bool:
-    """Whether residuals of many outputs are made anew from logits that are kept."""
-    return job.outputs > FULL_CURVATURE and device.type == "cpu"
 
 
 def _memory(job: Job, device: torch.device, kept: Kept) -> dict[str, int]:
@@ -149,32 +145,46 @@ def _memory(job: Job, device: torch.device, kept: Kept) -> dict[str, int]:
 
 
 def _advice(
-    job: Job, device: torch.device, form: str, budget: int, memory: dict[str, int], blockwise: bool, kept: int,
-    features: int,
-) -> list[str]:  # fmt: skip
-    shared = memory["Gram matrix"] + memory["weights and memory of steps"]
-    rows, room = memory["rows × outputs"], budget - shared
+    job: Job, device: torch.device, form: str, budget: int, what: Kept, memory: dict[str, int], kept: int, itemsize: int
+) -> list[str]:
     if form == "does not fit":
-        what = f"the Gram matrix, weights and one block of rows take {show_bytes(shared + rows)}"
-        return [f"{what}: fewer features or classes, or more memory"]
+        least = show_bytes(sum(memory.values()) - memory["features"])
+        return [
+            f"the Gram matrix, weights and one block of rows take {least}: fewer features or classes, or more memory"
+        ]
     lines = []
-    if blockwise:
-        least = Kept.LOGITS if _remakes(job, device) else Kept.ALL
-        held = arrays_memory(least, job.rows, job.outputs, job.dtype, device)
-        ranks = math.ceil((held + (features if least is Kept.LOGITS else 0)) * job.ranks / room * 1.02)
+    if what is Kept.NONE:
+        ranks = _fewest(job, lambda other: _kept(other, device, budget, itemsize)[0] is not Kept.NONE)
+        held = arrays_memory(Kept.ALL, job.rows, job.outputs, job.dtype, device)
         lines += [
             f"logits are made anew at each use, for they take {show_bytes(held)}: {ranks} ranks of this size hold them",
             "a sample of the rows finds the sparse head of all of them to within its sampling error: try one first",
         ]
     if form == "streamed":
-        needed = features if blockwise else features + rows
-        ranks = math.ceil(needed * job.ranks / (room - rows if blockwise else room) * 1.02)
+        ranks = _fewest(job, lambda other: _held(other, device, budget, itemsize))
         lines.append(f"with {ranks} ranks of this size the features stay in memory")
         if kept < job.p:
             lines.append(
                 f"{kept:,} of {job.p:,} features are kept in memory; denser heads than that read the disk at each step"
             )
     return lines
+
+
+def _held(job: Job, device: torch.device, budget: int, itemsize: int) -> bool:
+    """Whether all features stay in memory beside everything else."""
+    beside = sum(_kept(job, device, budget, itemsize)[1].values())
+    return beside + job.rows * job.p * itemsize <= budget
+
+
+def _fewest(job: Job, enough: Callable[[Job], bool]) -> int:
+    """The fewest ranks with which it is ``enough``; a row each always is, where anything fits."""
+    low, high = job.ranks, 2 * job.ranks  # the first is too few
+    while high < job.n and not enough(replace(job, ranks=high)):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(replace(job, ranks=middle)) else (middle, high)
+    return high
 
 
 def _assumptions(job: Job, roofline: Roofline) -> list[str]:

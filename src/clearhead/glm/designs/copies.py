@@ -18,8 +18,8 @@ AT_HAND = 2e10  # bytes a second at which blocks come that are in memory
 
 
 def blocks_ahead(blocks: Iterator[tuple[slice, Tensor]], device: torch.device) -> Iterator[tuple[slice, Tensor]]:
-    """The same blocks on ``device``: a thread reads the next ones and, for a GPU, copies them from pinned memory on a
-    stream of its own, while the ones before are multiplied."""
+    """The same blocks on ``device``: a thread reads the next ones, once one was slow to come, and, for a GPU, copies
+    them from pinned memory on a stream of its own, while the ones before are multiplied."""
     return _copied(blocks, device) if device.type == "cuda" else _read(blocks)
 
 

@@ -26,7 +26,8 @@ INNER = 8  # float64 numbers that a solve on the kept features has for each of t
 
 
 class StreamedDesign(Design):
-    """Blocks of rows are read by a thread while the block before is standardised and multiplied at once.
+    """Blocks of rows that are not in memory are read by a thread while the block before is standardised and multiplied
+    at once.
 
     Features that `narrowed` has kept in memory serve every product with weights on them alone, and a residual that is
     the last one up to rounding gets the last answer: what is left to read is one pass a certificate.
