@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from clearhead.core.memory import show_bytes
-from clearhead.glm.fit import FULL_CURVATURE
+from clearhead.glm.losses import Multinomial
+from clearhead.glm.remade import Remade
 from clearhead.glm.room import SHARE, Kept, arrays_memory, gram_memory, step_memory
 from clearhead.runs.costs import Costs
 from clearhead.runs.roofline import Roofline
@@ -104,8 +105,7 @@ def plan(job: Job, roofline: Roofline) -> Plan:
     itemsize = STORED[job.stored] if halves else job.dtype.itemsize
     features = job.rows * job.p * itemsize
     what, memory = _kept(job, device, budget, itemsize)
-    arrays = sum(memory.values())
-    held = arrays + features <= budget
+    arrays, held = sum(memory.values()), _held(job, memory, budget, itemsize)
     form = ("as stored" if halves else "dense") if held else "streamed" if arrays < budget else "does not fit"
     kept = job.p if held else int((budget - arrays) / (job.rows * STORED[job.stored]))
     memory["features"] = features if held else min(max(budget - arrays, 0), features)
@@ -126,14 +126,19 @@ def plan(job: Job, roofline: Roofline) -> Plan:
 def _kept(job: Job, device: torch.device, budget: int, itemsize: int) -> tuple[Kept, dict[str, int]]:
     """What is kept of arrays of rows × outputs beside features of ``itemsize`` bytes each, and the memory of all but
     these."""
-    if job.outputs > FULL_CURVATURE and device.type == "cpu":  # where residuals are made anew from logits
+    if Remade.suits(Multinomial(), job.outputs, device):
         memory = _memory(job, device, Kept.LOGITS)
-        if sum(memory.values()) + job.rows * job.p * itemsize <= budget:
+        if _held(job, memory, budget, itemsize):
             return Kept.LOGITS, memory
     memory = _memory(job, device, Kept.ALL)
     if sum(memory.values()) <= budget:
         return Kept.ALL, memory
     return Kept.NONE, _memory(job, device, Kept.NONE)
+
+
+def _held(job: Job, beside: dict[str, int], budget: int, itemsize: int) -> bool:
+    """Whether all features stay in memory beside the rest."""
+    return sum(beside.values()) + job.rows * job.p * itemsize <= budget
 
 
 def _memory(job: Job, device: torch.device, kept: Kept) -> dict[str, int]:
@@ -161,19 +166,13 @@ def _advice(
             "a sample of the rows finds the sparse head of all of them to within its sampling error: try one first",
         ]
     if form == "streamed":
-        ranks = _fewest(job, lambda other: _held(other, device, budget, itemsize))
+        ranks = _fewest(job, lambda other: _held(other, _kept(other, device, budget, itemsize)[1], budget, itemsize))
         lines.append(f"with {ranks} ranks of this size the features stay in memory")
         if kept < job.p:
             lines.append(
                 f"{kept:,} of {job.p:,} features are kept in memory; denser heads than that read the disk at each step"
             )
     return lines
-
-
-def _held(job: Job, device: torch.device, budget: int, itemsize: int) -> bool:
-    """Whether all features stay in memory beside everything else."""
-    beside = sum(_kept(job, device, budget, itemsize)[1].values())
-    return beside + job.rows * job.p * itemsize <= budget
 
 
 def _fewest(job: Job, enough: Callable[[Job], bool]) -> int:

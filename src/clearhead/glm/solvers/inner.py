@@ -11,7 +11,7 @@ from clearhead.glm.penalties import Penalty
 from clearhead.glm.solvers.accelerated import accelerate
 from clearhead.glm.solvers.model import Effort, Model, accelerated
 from clearhead.glm.solvers.single import minimise_single
-from clearhead.glm.solvers.subspace import Descent, Rule, refine
+from clearhead.glm.solvers.subspace import Descent, Rule, refine, refines
 
 __all__ = ["minimise"]
 
@@ -31,7 +31,7 @@ def minimise(model: Model, start: Tensor, penalty: Penalty, lambda_: float, effo
     rule = Rule.of(model, start, penalty, lambda_)
     descent = (_narrow if model.S.ndim == 2 else _wide)(model, rule, penalty.grouped, effort.tol)
     found, slope = descent(start, model.slope, effort.sweeps)
-    if not (penalty.grouped and penalty.nonnegative):
+    if refines(penalty):
         found = refine(model, start, found, slope, descent, rule, effort.left)
     found = found[:, :k]
     # Weights that nothing moved come back as they were: x·d/d is not always x.

@@ -22,6 +22,7 @@ from clearhead.glm.solvers.inner import minimise
 from clearhead.glm.solvers.model import Effort, Model, accelerated, model_width
 from clearhead.glm.solvers.scales import EntryScales
 from clearhead.glm.solvers.secant import SecantMemory
+from clearhead.glm.solvers.subspace import refines
 
 __all__ = ["ProxNewton"]
 
@@ -136,8 +137,7 @@ class ProxNewton(Solver):
         products, more of them from step to step; after `EAGER` steps what is missing is knowledge of the Hessian, which
         steps gather, not sweeps."""
         a, device = len(self.features), self.problem.device
-        signed = self.penalty.grouped and self.penalty.nonnegative
-        if self.problem.n_outputs > 1 and not (self.exact or signed or accelerated(device)):
+        if self.problem.n_outputs > 1 and refines(self.penalty) and not (self.exact or accelerated(device)):
             return Effort(FEW, 0.03)
         sweeps = max(self.problem.design.work / (4 * a**2), 2000 / a, 5) * (
             1.2**self.steps if self.steps < EAGER else 1

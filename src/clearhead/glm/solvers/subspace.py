@@ -12,7 +12,7 @@ from clearhead.glm.penalties import Penalty
 from clearhead.glm.solvers.entries import Entries
 from clearhead.glm.solvers.model import Model, levels
 
-__all__ = ["Descent", "Rule", "refine"]
+__all__ = ["Descent", "Rule", "refine", "refines"]
 
 ROUNDS = 2
 STEPS = 15  # of conjugate gradients a round
@@ -78,6 +78,11 @@ class Rule:
         size = self.bounds[:, 1] * (self.size(new) - self.size(old))
         ridge = 0.5 * self.ridge * step * (new + old)
         return float(curve.sum() + (size * self.used).sum() + (ridge * self.used).sum())
+
+
+def refines(penalty: Penalty) -> bool:
+    """Whether `refine` is for the penalty: in rows of positive weights zero is a kink of each entry too."""
+    return not (penalty.grouped and penalty.nonnegative)
 
 
 def refine(
