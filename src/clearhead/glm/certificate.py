@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from clearhead.glm.balance import Balance
 from clearhead.glm.bundle import DualBundle
 from clearhead.glm.fit import Fit
 from clearhead.glm.penalties import Penalty
@@ -96,8 +97,7 @@ class _Bound:
     """D(τθ) for τ in [0, 1], where θ is the residual at W.
 
     −ℓ*(−θ) = ℓ(z) + θ·z where θ = −∇ℓ(z), so D(θ) = loss + ⟨V, W⟩ − penalty*(V) with V = Zᵀθ/n needs no logarithm,
-    and its difference from the objective is a sum of Fenchel-Young terms without cancellation. The intercept demands
-    mean(θ) = 0: what its Newton iteration left is mixed away with a constant row, never centred.
+    and its difference from the objective is a sum of Fenchel-Young terms without cancellation.
     """
 
     problem: Problem
@@ -116,15 +116,9 @@ class _Bound:
         penalty, lambda_ = self.penalty, self.lambda_
         if lambda_ <= 0 or (penalty.factors is not None and 0 in penalty.factors):
             return -math.inf, self.slope
-        mix, share = 0.0, self.problem.target_mean
-        if self.problem.intercept:
-            mix, share = self.problem.loss.balance(self.fit.theta_mean, self.problem.target_mean)
-        slope = self.slope
-        if mix > 0:
-            cross, mean = self.problem.moments
-            slope = (1 - mix) * slope + mix * (cross - mean * share)
-        fitted = float((self.slope * self.coef).sum())
-        smooth = (1 - mix) * (self.fit.loss + fitted) + (mix * self._constant_row(share) if mix > 0 else 0.0)
+        balance = Balance.of(self.problem, self.fit.theta_mean)
+        slope, fitted = balance.slope(self.slope), float((self.slope * self.coef).sum())
+        smooth = balance.smooth(self.fit.loss + fitted)
         at_one = smooth - penalty.conjugate(slope, lambda_)
         if self.bundle is not None:
             self.bundle.add(smooth, slope)
@@ -140,7 +134,7 @@ class _Bound:
             tau = self._scale(slope, fitted, bend)
             if tau >= 1:
                 break
-            smooth_value = self._smooth(tau, mix, share)
+            smooth_value = self._smooth(tau, balance)
             value = smooth_value - penalty.conjugate(tau * slope, lambda_)
             if value > best:
                 best, scale = value, tau
@@ -149,14 +143,8 @@ class _Bound:
             bend = min(0.0, 2 * (smooth_value - smooth - (tau - 1) * fitted) / (tau - 1) ** 2)
         return best, scale * slope
 
-    def _constant_row(self, share: Tensor) -> float:
-        """The mean smooth dual value of y − s in every row: where there is mixing, it depends on y − (y − s) alone."""
-        value = float(self.problem.loss.dual_rows(-share[None], torch.zeros_like(share)[None]))
-        fitted, offset = self.problem.offset_moments
-        return value - float(fitted - share @ offset)
-
-    def _smooth(self, tau: float, mix: float, share: Tensor) -> float:
-        value = self.problem.dual(self.logits, self.intercept, tau, mix, share)
+    def _smooth(self, tau: float, balance: Balance) -> float:
+        value = self.problem.dual(self.logits, self.intercept, tau, balance.mix, balance.share)
         return -math.inf if math.isnan(value) else value
 
     def _scale(self, slope: Tensor, fitted: float, bend: float) -> float:

@@ -36,7 +36,8 @@ class Problem:
     """What is minimised, apart from the penalty: Σᵢ wᵢ ℓ(oᵢ + zᵢW + b, yᵢ) / n with weights of mean 1.
 
     ``targets`` (n, k) or `Labels`, ``weight`` (n,) and ``offset`` (n, k) or None are float64 on the design's device.
-    Where arrays of rows × outputs do not fit (``blockwise``), they are made anew by blocks.
+    Where arrays of rows × outputs do not fit (``blockwise``), they are made anew by blocks. ``spare`` bytes are left
+    beside all that a solve must have.
     """
 
     design: Design
@@ -47,6 +48,7 @@ class Problem:
     scaler: Standardizer
     intercept: bool = True
     blockwise: bool = False
+    spare: int = 0
 
     @classmethod
     def build(
@@ -81,10 +83,13 @@ class Problem:
         scaler = scaler if standardize else Standardizer.identity(p)
         plain = labels is not None and options.offset is None  # else rows × outputs are given as they are
         kept = room.choice(k, plain and Remade.suits(loss, k, device))
-        design = build_design(rows, scaler, weight, total, device, room.left(k, kept), k)
+        left = room.left(k, kept)
+        design = build_design(rows, scaler, weight, total, device, left, k)
         offset = None if options.offset is None else _offset(options.offset, targets).to(device)
         blockwise = kept is Kept.NONE
-        return cls(design, targets.to(device), weight.to(device), offset, loss, scaler, options.intercept, blockwise)
+        spare = max(0, left - n * p * design.dtype.itemsize)
+        row_data = (targets.to(device), weight.to(device), offset)
+        return cls(design, *row_data, loss, scaler, options.intercept, blockwise, spare)
 
     @property
     def n_features(self) -> int:

@@ -81,6 +81,8 @@ def _solve(
             status = Status.Diverged
             break
         point = candidate
+        if solver.dual_search is not None and point.objective <= best.objective:
+            point = solver.dual_search.improved(point, lambda_, max(dual, point.dual), enough)
         dual = max(dual, point.dual)
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clearhead.glm.bundle import DualBundle
 from clearhead.glm.certificate import Point
+from clearhead.glm.dual_search import DualSearch
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.row_arrays import Logits
@@ -22,6 +23,7 @@ class Solver(ABC):
 
     name: ClassVar[str]
     takes_guess: bool = True  # whether a second starting point is worth its certificate
+    dual_search: DualSearch | None = None  # of solvers whose steps soon win less than the dual bound lacks
     reached: Point | None = None  # where the last solve ended
     stopped: Mapping[str, int] = {}  # rules of the solver's own that would have stopped it: name → epoch
 

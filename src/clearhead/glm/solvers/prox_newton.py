@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from clearhead.core import distributed
 from clearhead.glm.certificate import Point
+from clearhead.glm.dual_search import DualSearch
 from clearhead.glm.fit import FULL_CURVATURE
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
@@ -50,6 +51,7 @@ class ProxNewton(Solver):
         self.memory = SecantMemory(MEMORY, problem.n_outputs)
         self.scales = EntryScales(problem)
         self.last: Point | None = None
+        self.dual_search = DualSearch(problem, penalty)
         # The Gram matrix lacks the intercept's share where features are not centred.
         centred = not problem.intercept or bool((problem.scaler.mean != 0).any())
         apart = not accelerated(problem.device) and not penalty.grouped
