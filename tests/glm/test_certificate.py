@@ -10,7 +10,8 @@ from tests.glm.members import LOSSES, PENALTIES, data
 
 from clearhead.core.seeds import torch_generator
 from clearhead.glm import Binomial, ElasticNet, Gaussian, SolveOptions, fit_path
-from clearhead.glm.certificate import _Bound, certify
+from clearhead.glm.balance import Balance
+from clearhead.glm.certificate import certify
 from clearhead.glm.losses import Loss
 from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
@@ -104,8 +105,7 @@ def test_the_row_that_is_mixed_in_is_worth_what_its_sum_over_rows_says(name: str
     share = 0.7 * problem.target_mean + (0.1 if name == "multinomial" else 0.05)
     logits = problem.logits(torch.zeros(X.shape[1], problem.n_outputs).double())
     summed = problem.dual(logits, problem.target_mean * 0, 1.0, 1.0, share)  # mixed in whole, nothing of θ is left
-    bound = _Bound(problem, PENALTIES["elastic net"], 0.1, 0.0, *[None] * 6)  # type: ignore[arg-type]
-    assert bound._constant_row(share) == pytest.approx(summed, rel=1e-10)
+    assert Balance(problem, 1.0, share).smooth(0.0) == pytest.approx(summed, rel=1e-10)
 
 
 def test_weights_that_another_lambda_ended_with_are_certified_there_without_a_read() -> None:

@@ -47,7 +47,7 @@ def _data(seed: int, labels: bool, n: int = 80, p: int = 12, k: int = 3):
     return generator, X, y
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     labels=st.booleans(),

@@ -43,8 +43,8 @@ class CurvedRows:
         total = torch.diag((diagonal * weight).sum(0))
         total = total - q.T @ (q * weight) if problem.loss.coupled else total
         inverse = torch.linalg.pinv(total, rtol=FLAT, hermitian=True)
-        narrow = (problem.arrays.pad(values) for values in (q, diagonal))
-        return cls(problem, blocks.rows, blocks.Z, q, *narrow, weight.to(blocks.Z), inverse)
+        padded_q, padded_diagonal = (problem.arrays.pad(values) for values in (q, diagonal))
+        return cls(problem, blocks.rows, blocks.Z, q, padded_q, padded_diagonal, weight.to(blocks.Z), inverse)
 
     def bent(self, U: Tensor) -> Tensor:
         """(k, p) = A·U, the intercept minimised over."""
