@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -37,6 +38,13 @@ def _small_problems_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searches, "LIFE", math.inf)
 
 
+@contextmanager
+def _unsearched():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DualSearch, "improved", lambda _self, point, *_: point)
+        yield
+
+
 def _data(seed: int, labels: bool, n: int = 80, p: int = 12, k: int = 3):
     generator = torch.Generator().manual_seed(seed)
     X = torch.randn(n, p, generator=generator, dtype=torch.float64)
@@ -61,7 +69,8 @@ def test_it_bounds_the_optimum_from_points_near_and_far(seed, labels, penalty, a
     weight = None if plain else torch.rand(80, generator=generator, dtype=torch.float64) * (torch.arange(80) % 7 > 0)
     offset = None if plain else torch.randn(80, 3, generator=generator, dtype=torch.float64).numpy()
     options = SolveOptions(offset=offset, intercept=seed % 3 > 0)
-    best = fit(X, y, lambda_=lambda_, loss=loss, penalty=rule, tol=1e-11, sample_weight=weight, options=options)
+    with _unsearched():
+        best = fit(X, y, lambda_=lambda_, loss=loss, penalty=rule, tol=1e-11, sample_weight=weight, options=options)
     problem = Problem.build(X, y, loss, sample_weight=weight, options=options)
     noise = away * torch.randn(12, 3, generator=generator, dtype=torch.float64) * (best.coef != 0)
     coef = (best.coef + noise).clamp(min=0) if rule.nonnegative else best.coef + noise
@@ -75,9 +84,54 @@ def test_it_bounds_the_optimum_from_points_near_and_far(seed, labels, penalty, a
         assert point.objective - found.dual < 0.2 * (point.objective - point.dual)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("labels", [False, True])
+def test_intercepts_that_are_left_inexact_are_paid_for(labels, standardize, dtype):
+    """A residual whose mean is not zero costs its product with the intercept, large beside shifted features."""
+    generator, X, y = _data(1, labels)
+    loss, rule, lambda_ = Binomial() if labels else Multinomial(), ElasticNet(0.9), 0.02
+    X = (X + (0 if standardize else 20)).to(dtype)
+    given = {"loss": loss, "standardize": standardize}
+    with _unsearched():
+        best = fit(X.double(), y, lambda_=lambda_, penalty=rule, tol=1e-11, **given)
+    problem = Problem.build(X, y, **given)
+    enough, rounding = 1e-2 * problem.null[1], 1e-9 if dtype is torch.float64 else 2e-6
+    coef = best.coef + 1e-4 * torch.randn(12, 3, generator=generator, dtype=torch.float64) * (best.coef != 0)
+    logits = problem.logits(coef.to(dtype))
+    exact = certify(problem, rule, lambda_, coef.to(dtype), logits, best.intercept).intercept
+    for away in torch.eye(3, dtype=torch.float64) - (0 if labels else 1 / 3):
+        for shift in (3e-4 * away, -3e-4 * away):
+            point = certify(problem, rule, lambda_, coef.to(dtype), logits, exact + shift, enough)
+            search = DualSearch(problem, rule)
+            search.improved(point, lambda_, -math.inf, 1e-5)
+            found = search.improved(point, lambda_, point.dual, 1e-5)
+            assert float(point.fit.theta_mean.abs().max()) > 1e-6
+            assert max(point.dual, found.dual) <= best.objective + rounding
+            assert found.dual > best.objective - 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_an_output_without_rows_does_not_spoil_the_others(dtype):
+    generator, X, y = _data(2, False, 200, 20, 4)
+    weight = (y != 3).double()
+    with _unsearched():
+        best = fit(X, y, lambda_=0.01, penalty=ElasticNet(0.9), tol=1e-10, sample_weight=weight)
+    problem = Problem.build(X.to(dtype), y, Multinomial(), sample_weight=weight)
+    coef = (best.coef + 1e-4 * torch.randn(20, 4, generator=generator).double() * (best.coef != 0)).to(dtype)
+    point = certify(problem, ElasticNet(0.9), 0.01, coef, problem.logits(coef), best.intercept)
+    search = DualSearch(problem, ElasticNet(0.9))
+    search.improved(point, 0.01, -math.inf, 1e-9)
+    found = search.improved(point, 0.01, point.dual, 1e-9)
+    assert search.directions is not None
+    assert search.directions.count > 2
+    assert point.objective - found.dual < 0.3 * (point.objective - point.dual)
+    assert found.dual <= best.objective + (1e-9 if dtype is torch.float64 else 2e-6)
+
+
 def _searched(labels: bool, monkeypatch: pytest.MonkeyPatch):
     """Curved rows and blocks of all rows and features at some weights, and the Hessian there."""
-    for name, value in {"ROWS": 100, "OWN": 1.0, "FLOOR": 1e-13}.items():
+    for name, value in {"ROWS": 100, "OWN": 1.0, "FLOOR": 1e-13, "LEAST": 1e-13}.items():
         monkeypatch.setattr(f"clearhead.glm.output_blocks.{name}", value)
     generator, X, y = _data(3, labels)
     loss = Binomial() if labels else Multinomial()
@@ -162,8 +216,8 @@ def test_a_path_takes_fewer_steps_and_ends_as_near(labels, monkeypatch):
     _, X, y = _data(7, labels, 400, 60, 4)
     given = {"loss": Binomial() if labels else Multinomial(), "tol": 1e-8, "n_lambdas": 30}
     searched = fit_path(X, y, **given)
-    monkeypatch.setattr(DualSearch, "improved", lambda _self, point, *_: point)
-    plain = fit_path(X, y, **given)
+    with _unsearched():
+        plain = fit_path(X, y, **given)
     assert all(s.status.ok for s in searched)
     assert sum(s.n_iter for s in searched) < 0.9 * sum(s.n_iter for s in plain)
     for one, other in zip(searched, plain, strict=True):

@@ -96,8 +96,8 @@ def _judged(
 class _Bound:
     """D(τθ) for τ in [0, 1], where θ is the residual at W.
 
-    −ℓ*(−θ) = ℓ(z) + θ·z where θ = −∇ℓ(z), so D(θ) = loss + ⟨V, W⟩ − penalty*(V) with V = Zᵀθ/n needs no logarithm,
-    and its difference from the objective is a sum of Fenchel-Young terms without cancellation.
+    −ℓ*(−θ) = ℓ(z) + θ·z where θ = −∇ℓ(z), so D(θ) = loss + ⟨V, W⟩ + b·mean(θ) − penalty*(V) with V = Zᵀθ/n needs no
+    logarithm, and its difference from the objective is a sum of Fenchel-Young terms without cancellation.
     """
 
     problem: Problem
@@ -111,13 +111,18 @@ class _Bound:
     coef: Tensor
     bundle: DualBundle | None
 
+    @property
+    def fitted(self) -> float:
+        """The mean of ⟨θ, z⟩ without offsets."""
+        return float((self.slope * self.coef).sum() + self.intercept @ self.fit.theta_mean)
+
     def best(self, wanted: float) -> tuple[float, Tensor]:
         """The bound at τ = 1, of a mixture or at a better τ where that may reach ``wanted``; and its V."""
         penalty, lambda_ = self.penalty, self.lambda_
         if lambda_ <= 0 or (penalty.factors is not None and 0 in penalty.factors):
             return -math.inf, self.slope
         balance = Balance.of(self.problem, self.fit.theta_mean)
-        slope, fitted = balance.slope(self.slope), float((self.slope * self.coef).sum())
+        slope, fitted = balance.slope(self.slope), self.fitted
         smooth = balance.smooth(self.fit.loss + fitted)
         at_one = smooth - penalty.conjugate(slope, lambda_)
         if self.bundle is not None:

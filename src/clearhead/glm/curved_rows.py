@@ -40,9 +40,9 @@ class CurvedRows:
         q = probabilities(problem, point.logits[blocks.rows], point.intercept)
         diagonal = q if problem.loss.coupled else q * (1 - q)
         weight = problem.weight[blocks.rows, None]
-        total = torch.diag((diagonal * weight).sum(0))
-        total = total - q.T @ (q * weight) if problem.loss.coupled else total
-        inverse = torch.linalg.pinv(total, rtol=FLAT, hermitian=True)
+        summed = torch.diag((diagonal * weight).sum(0))
+        summed = summed - q.T @ (q * weight) if problem.loss.coupled else summed
+        inverse = torch.linalg.pinv(summed, rtol=FLAT, hermitian=True)
         padded_q, padded_diagonal = (problem.arrays.pad(values) for values in (q, diagonal))
         return cls(problem, blocks.rows, blocks.Z, q, padded_q, padded_diagonal, weight.to(blocks.Z), inverse)
 
@@ -57,8 +57,8 @@ class CurvedRows:
         t, problem = product(self.Z, U.T), self.problem
         if not problem.intercept:
             return self._times(t)
-        total = (self._times(t) * self.weight).sum(0)[: problem.n_outputs].double()
-        b = -self.inverse @ (total if mean is None else total + mean * problem.design.total)
+        left = (self._times(t) * self.weight).sum(0, dtype=torch.float64)[: problem.n_outputs]
+        b = -self.inverse @ (left if mean is None else left + mean * problem.design.total)
         return self._times(t + padded(b.to(t), t.shape[1]))
 
     def against(self, T: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ SHARE = 0.5  # of the curvature that the rows carry at least
 ROWS = 10  # rows for each feature of the largest block, where there are so many
 OWN = 0.95  # of an output's curvature that the rows of its block carry
 FLOOR = 1e-3  # of a block's mean diagonal that is added to it
+LEAST = 1e-6  # of the largest diagonal entry, below which none is taken to be: outputs may have no curvature
 MARGIN = 0.7  # features whose slope reaches this share of the threshold are in a block: they last for some λ's
 INVERSE = 1.0  # multiply-adds of an inverse, in cubes of its size
 PIECES = 4  # of the columns of a block, of which half of the pairs are multiplied
@@ -88,18 +89,17 @@ class Draft:
     def built(self) -> OutputBlocks:
         problem, total = self.problem, self.problem.design.total
         Z, features, inverses = problem.design.rows(self.rows), [], []
+        problem.design.reads += len(self.rows) / problem.design.shape[0]
         with all_threads():
+            diagonal = (self.curvature.sum(1) / total).to(Z.dtype)[:, None] * Z.square().mean(0)
+            least = LEAST * float(diagonal.max())
             for inside, values, own in zip(self.inside, self.curvature[:, self.rows], self.own, strict=True):
                 block = inside.nonzero()[:, 0]
                 weight = values[own] * (values.sum() / values[own].sum().clamp(min=1e-300)) / total
                 features.append(block)
-                inverses.append(
-                    _inverse(Z.index_select(0, own).index_select(1, block), weight.to(Z.dtype), problem.intercept)
-                )
-            squares = Z.square().mean(0)
-        mean = (self.curvature.sum(1) / total).to(Z.dtype)
-        diagonal = (mean[:, None] * squares).clamp(min=torch.finfo(Z.dtype).tiny)
-        return OutputBlocks(self.rows, Z, features, inverses, self.inside, diagonal)
+                part = Z.index_select(0, own).index_select(1, block)
+                inverses.append(_inverse(part, weight.to(Z.dtype), problem.intercept, least))
+        return OutputBlocks(self.rows, Z, features, inverses, self.inside, diagonal.clamp(min=least))
 
 
 def probabilities(problem: Problem, logits: Tensor, b: Tensor) -> Tensor:
@@ -113,8 +113,8 @@ def _enough(values: Tensor, share: float) -> int:
     return int((values.cumsum(0) < share * values.sum()).sum()) + 1
 
 
-def _inverse(Z: Tensor, weight: Tensor, centred: bool) -> Tensor:
-    """Of Σᵢ wᵢ zᵢzᵢᵀ over the rows of Z (m, a), raised a little so that it exists."""
+def _inverse(Z: Tensor, weight: Tensor, centred: bool, least: float) -> Tensor:
+    """Of Σᵢ wᵢ zᵢzᵢᵀ over the rows of Z (m, a), raised a little, at least by ``least``, so that it exists."""
     root, a = weight.sqrt(), Z.shape[1]
     Z = Z * root[:, None]
     B = torch.empty(a, a, dtype=Z.dtype)
@@ -124,7 +124,7 @@ def _inverse(Z: Tensor, weight: Tensor, centred: bool) -> Tensor:
     if centred:
         mean = root @ Z
         B -= torch.outer(mean, mean) / weight.sum().clamp(min=torch.finfo(Z.dtype).tiny)
-    lift = FLOOR * B.diagonal().mean().clamp(min=torch.finfo(Z.dtype).tiny)
+    lift = (FLOOR * B.diagonal().mean()).clamp(min=least) if a else B.new_zeros(())
     for _ in range(8):
         B.diagonal().add_(lift)
         factor, failed = torch.linalg.cholesky_ex(B)

@@ -67,6 +67,8 @@ def resolve(
     again = solve(problem, penalty, solution.lambda_, solver, limits, start)
     coef = again.coef.to(problem.device)
     point = certify(problem, penalty, again.lambda_, coef, problem.logits(coef), again.intercept)
+    if solver.reached is not None and solver.reached.dual > point.dual:  # a mixture, or searched for
+        point = replace(point, dual=solver.reached.dual, dual_slope=solver.reached.dual_slope)
     proven = safe_zeros(problem, penalty, again.lambda_, point) & (coef == 0)
     return replace(again, info={**again.info, "certified_zeros": float(proven.sum())})
 

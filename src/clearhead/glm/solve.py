@@ -82,7 +82,7 @@ def _solve(
             break
         point = candidate
         if solver.dual_search is not None and point.objective <= best.objective:
-            point = solver.dual_search.improved(point, lambda_, max(dual, point.dual), enough)
+            point = solver.dual_search.improved(point, lambda_, max(dual, point.dual), enough, limits.deadline)
         dual = max(dual, point.dual)
         best = point if point.objective <= best.objective else best
         watch.see(best.objective, best.objective - dual, best.kkt)
