@@ -29,6 +29,7 @@ LEAST = 0.01  # of that share at first, below which it does not fall
 FAR = 2.0  # times the tolerance: nearer gaps are closed by the next step
 PAUSE = 3  # steps between searches
 LIFE = 5  # λ's for which blocks are of use
+PRICE = 3.0  # steps that a search costs in directions
 STEP = 6.0  # a step's time in that of a matrix product with as many multiply-adds as one with Z
 OUTSIDE = 0.1  # share of the weights that may be in no block
 TURNS = 25  # of a search
@@ -95,12 +96,12 @@ class DualSearch:
 
     def _prepare(self, search: _Search, digits: float) -> bool:
         """Whether there are blocks for the search; they are made where they cost less than the steps they may save,
-        one for each halving of the gap."""
+        one for each halving of the gap, less what the search takes itself."""
         outside = math.inf if self.blocks is None else int((search.mask & ~self.blocks.inside).sum())
         if outside <= OUTSIDE * int(search.mask.sum()):
             return True
         problem, k = self.problem, self.problem.n_outputs
-        saved = LIFE * (digits - 1) * STEP * problem.design.work * k
+        saved = LIFE * (digits - PRICE) * STEP * problem.design.work * k
         (n, p), size = problem.design.shape, problem.dtype.itemsize
         room = problem.spare - 2 * MOST * k * p * size - ROW_ARRAYS * n * k * 8
         if saved <= 0 or room <= 0:
