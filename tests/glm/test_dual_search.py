@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clearhead.glm import Binomial, ElasticNet, GroupElasticNet, Multinomial, fit, fit_path
 from clearhead.glm import dual_search as searches
-from clearhead.glm.certificate import certify
+from clearhead.glm.certificate import Point, certify
 from clearhead.glm.curved_rows import CurvedRows
 from clearhead.glm.directions import Directions
 from clearhead.glm.dual_search import DualSearch
@@ -55,6 +55,12 @@ def _data(seed: int, labels: bool, n: int = 80, p: int = 12, k: int = 3):
     return generator, X, y
 
 
+def _searched(search: DualSearch, point: Point, lambda_: float, enough: float) -> Point:
+    """The point after a search, which is due at the second sight of it."""
+    search.improved(point, lambda_, -math.inf, enough)
+    return search.improved(point, lambda_, point.dual, enough)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -75,9 +81,7 @@ def test_it_bounds_the_optimum_from_points_near_and_far(seed, labels, penalty, a
     noise = away * torch.randn(12, 3, generator=generator, dtype=torch.float64) * (best.coef != 0)
     coef = (best.coef + noise).clamp(min=0) if rule.nonnegative else best.coef + noise
     point = certify(problem, rule, lambda_, coef, problem.logits(coef), best.intercept)
-    search = DualSearch(problem, rule)
-    search.improved(point, lambda_, -math.inf, 1e-9)
-    found = search.improved(point, lambda_, point.dual, 1e-9)
+    found = _searched(DualSearch(problem, rule), point, lambda_, 1e-9)
     assert found.dual >= point.dual
     assert found.dual <= best.objective + 1e-9
     if away <= 1e-4 and point.objective - point.dual > 1e-6:
@@ -103,9 +107,7 @@ def test_intercepts_that_are_left_inexact_are_paid_for(labels, standardize, dtyp
     for away in torch.eye(3, dtype=torch.float64) - (0 if labels else 1 / 3):
         for shift in (3e-4 * away, -3e-4 * away):
             point = certify(problem, rule, lambda_, coef.to(dtype), logits, exact + shift, enough)
-            search = DualSearch(problem, rule)
-            search.improved(point, lambda_, -math.inf, 1e-5)
-            found = search.improved(point, lambda_, point.dual, 1e-5)
+            found = _searched(DualSearch(problem, rule), point, lambda_, 1e-5)
             assert float(point.fit.theta_mean.abs().max()) > 1e-6
             assert max(point.dual, found.dual) <= best.objective + rounding
             assert found.dual > best.objective - 1e-3
@@ -121,15 +123,14 @@ def test_an_output_without_rows_does_not_spoil_the_others(dtype):
     coef = (best.coef + 1e-4 * torch.randn(20, 4, generator=generator).double() * (best.coef != 0)).to(dtype)
     point = certify(problem, ElasticNet(0.9), 0.01, coef, problem.logits(coef), best.intercept)
     search = DualSearch(problem, ElasticNet(0.9))
-    search.improved(point, 0.01, -math.inf, 1e-9)
-    found = search.improved(point, 0.01, point.dual, 1e-9)
+    found = _searched(search, point, 0.01, 1e-9)
     assert search.directions is not None
     assert search.directions.count > 2
     assert point.objective - found.dual < 0.3 * (point.objective - point.dual)
     assert found.dual <= best.objective + (1e-9 if dtype is torch.float64 else 2e-6)
 
 
-def _searched(labels: bool, monkeypatch: pytest.MonkeyPatch):
+def _curved(labels: bool, monkeypatch: pytest.MonkeyPatch):
     """Curved rows and blocks of all rows and features at some weights, and the Hessian there."""
     for name, value in {"ROWS": 100, "OWN": 1.0, "FLOOR": 1e-13, "LEAST": 1e-13}.items():
         monkeypatch.setattr(f"clearhead.glm.output_blocks.{name}", value)
@@ -155,7 +156,7 @@ def _searched(labels: bool, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("labels", [False, True])
 def test_products_are_those_of_the_hessian_without_the_intercept(labels, monkeypatch):
-    problem, point, blocks, H = _searched(labels, monkeypatch)
+    problem, point, blocks, H = _curved(labels, monkeypatch)
     A = H[:36, :36] - H[:36, 36:] @ torch.linalg.pinv(H[36:, 36:]) @ H[36:, :36]
     U = torch.randn(3, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     rows = CurvedRows.of(problem, point, blocks)
@@ -165,7 +166,7 @@ def test_products_are_those_of_the_hessian_without_the_intercept(labels, monkeyp
 
 @pytest.mark.parametrize("labels", [False, True])
 def test_blocks_are_those_of_the_hessian(labels, monkeypatch):
-    _, _, blocks, H = _searched(labels, monkeypatch)
+    _, _, blocks, H = _curved(labels, monkeypatch)
     values = torch.randn(3, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     found = blocks.solve(values)
     for c in range(3):
@@ -176,7 +177,7 @@ def test_blocks_are_those_of_the_hessian(labels, monkeypatch):
 
 @pytest.mark.parametrize("labels", [False, True])
 def test_what_is_won_is_the_change_of_the_dual_value(labels, monkeypatch):
-    problem, point, blocks, _ = _searched(labels, monkeypatch)
+    problem, point, blocks, _ = _curved(labels, monkeypatch)
     rows, loss = CurvedRows.of(problem, point, blocks), problem.loss
     delta = rows.moved(1e-2 * torch.ones(3, 12, dtype=torch.float64).cumsum(0), torch.zeros(3, dtype=torch.float64))
     targets = problem.arrays.written(slice(None))[:, :3].double()

@@ -16,7 +16,7 @@ from clearhead.glm.penalties import Penalty
 from clearhead.glm.problem import Problem
 from clearhead.glm.row_arrays import Logits
 
-__all__ = ["Point", "certify", "recertify"]
+__all__ = ["Point", "certify", "fitted_mean", "recertify"]
 
 FAR = 5.0
 INTERCEPT = 0.02  # the share of the gap that an intercept may cost
@@ -92,6 +92,12 @@ def _judged(
     return Point(coef, intercept, logits, fit, slope, objective, dual, dual_slope, kkt)
 
 
+def fitted_mean(coef: Tensor, intercept: Tensor, slope: Tensor, fit: Fit) -> float:
+    """The mean of ⟨θ, z⟩ over rows, offsets apart, for the residual θ at these weights. With the loss it is θ's smooth
+    dual value; an intercept that is not exact has its share in it."""
+    return float((slope * coef).sum() + intercept @ fit.theta_mean)
+
+
 @dataclass(frozen=True, eq=False)
 class _Bound:
     """D(τθ) for τ in [0, 1], where θ is the residual at W.
@@ -111,18 +117,13 @@ class _Bound:
     coef: Tensor
     bundle: DualBundle | None
 
-    @property
-    def fitted(self) -> float:
-        """The mean of ⟨θ, z⟩ without offsets."""
-        return float((self.slope * self.coef).sum() + self.intercept @ self.fit.theta_mean)
-
     def best(self, wanted: float) -> tuple[float, Tensor]:
         """The bound at τ = 1, of a mixture or at a better τ where that may reach ``wanted``; and its V."""
         penalty, lambda_ = self.penalty, self.lambda_
-        if lambda_ <= 0 or (penalty.factors is not None and 0 in penalty.factors):
+        if lambda_ <= 0 or penalty.frees:
             return -math.inf, self.slope
         balance = Balance.of(self.problem, self.fit.theta_mean)
-        slope, fitted = balance.slope(self.slope), self.fitted
+        slope, fitted = balance.slope(self.slope), fitted_mean(self.coef, self.intercept, self.slope, self.fit)
         smooth = balance.smooth(self.fit.loss + fitted)
         at_one = smooth - penalty.conjugate(slope, lambda_)
         if self.bundle is not None:

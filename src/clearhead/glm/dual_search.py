@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clearhead.core import distributed
 from clearhead.glm.balance import Balance
-from clearhead.glm.certificate import Point
+from clearhead.glm.certificate import Point, fitted_mean
 from clearhead.glm.curved_rows import CurvedRows
 from clearhead.glm.directions import Directions
 from clearhead.glm.fit import FULL_CURVATURE
@@ -62,12 +62,15 @@ class DualSearch:
     def _applies(self) -> bool:
         problem, penalty = self.problem, self.penalty
         k, loss = problem.n_outputs, problem.loss
-        suited = 1 < k <= FULL_CURVATURE and not loss.quadratic and not penalty.grouped and penalty.l1_ratio < 1
-        free = penalty.factors is not None and 0 in penalty.factors
+        suited = (
+            1 < k <= FULL_CURVATURE
+            and not loss.quadratic
+            and not (penalty.grouped or penalty.frees or penalty.l1_ratio >= 1)
+        )
         dense = problem.design.at_hand and problem.design.all_rows() is not None
         held = isinstance(problem.arrays, Whole) and dense and problem.device.type == "cpu"
         large = problem.spare > 0 and problem.design.work * k >= SMALLEST
-        return suited and not free and held and large and distributed.world_size() == 1
+        return suited and held and large and distributed.world_size() == 1
 
     def improved(self, point: Point, lambda_: float, dual: float, enough: float, deadline: float = math.inf) -> Point:
         """``point`` with a better dual point where a search is due and finds one. ``dual`` is the best bound so far,
@@ -173,7 +176,8 @@ class _Search:
         shape = U.shape
         r, ridge, mask = (t.to(U).flatten() for t in (self.residual, self.ridge, self.mask))
         directions.weigh(mask / ridge)
-        bent, U, since = rows.bent(U).flatten(), U.flatten(), 0
+        bent = rows.bent(U) if bool(U.any()) else U  # A·U, for which a search that begins needs no rows
+        bent, U, since = bent.flatten(), U.flatten(), 0
         gaps: list[float] = []
         for _ in range(TURNS):
             step, change = directions.steps(r, U, since)
@@ -191,7 +195,7 @@ class _Search:
         """The dual value of θ and as much of ``delta`` (m, width) as stays in the domain, its slope (p, k), and how
         much that is."""
         point, problem, moved = self.point, self.problem, rows.against(delta).T
-        smooth = point.fit.loss + float((point.slope * point.coef).sum() + point.intercept @ point.fit.theta_mean)
+        smooth = point.fit.loss + fitted_mean(point.coef, point.intercept, point.slope, point.fit)
         size = 1.0
         for _ in range(CUTS):
             won, mean = rows.gain(size * delta)

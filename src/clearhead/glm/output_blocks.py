@@ -18,7 +18,6 @@ OWN = 0.95  # of an output's curvature that the rows of its block carry
 FLOOR = 1e-3  # of a block's mean diagonal that is added to it
 LEAST = 1e-6  # of the largest diagonal entry, below which none is taken to be: outputs may have no curvature
 MARGIN = 0.7  # features whose slope reaches this share of the threshold are in a block: they last for some λ's
-INVERSE = 1.0  # multiply-adds of an inverse, in cubes of its size
 PIECES = 4  # of the columns of a block, of which half of the pairs are multiplied
 
 
@@ -65,20 +64,15 @@ class Draft:
     def of(cls, problem: Problem, inside: Tensor, q: Tensor) -> Draft:
         """For weights ``inside`` (k, p) at probabilities ``q`` (n, k)."""
         curvature = (problem.loss.row_diagonal(-q, torch.zeros_like(q)) * problem.weight[:, None]).T.contiguous()
-        order = curvature.sum(0).argsort(descending=True, stable=True)
-        count = max(_enough(curvature.sum(0)[order], SHARE), ROWS * int(inside.sum(1).max()))
-        rows = order[: min(count, int((curvature.sum(0) > 0).sum()))].sort().values
-        own = []
-        for values in curvature[:, rows]:
-            largest = values.argsort(descending=True, stable=True)
-            own.append(largest[: _enough(values[largest], OWN)].sort().values)
+        rows = _heaviest(curvature.sum(0), SHARE, ROWS * int(inside.sum(1).max()))
+        own = [_heaviest(values, OWN) for values in curvature[:, rows]]
         return cls(problem, curvature, inside, rows, own)
 
     @property
     def work(self) -> float:
-        """Multiply-adds."""
+        """Multiply-adds, of which an inverse takes the cube of its size."""
         sizes = self.inside.sum(1).tolist()
-        return float(sum(a * a * (len(rows) + INVERSE * a) for a, rows in zip(sizes, self.own, strict=True)))
+        return float(sum(a * a * (len(rows) + a) for a, rows in zip(sizes, self.own, strict=True)))
 
     @property
     def bytes(self) -> int:
@@ -108,9 +102,12 @@ def probabilities(problem: Problem, logits: Tensor, b: Tensor) -> Tensor:
     return -problem.loss.residual(Z, torch.zeros_like(Z))
 
 
-def _enough(values: Tensor, share: float) -> int:
-    """How many of the first values carry this share of their sum."""
-    return int((values.cumsum(0) < share * values.sum()).sum()) + 1
+def _heaviest(values: Tensor, share: float, least: int = 0) -> Tensor:
+    """Where the largest values are that carry this share of their sum, in order; ``least`` of them, if so many are
+    positive."""
+    order = values.argsort(descending=True, stable=True)
+    enough = int((values[order].cumsum(0) < share * values.sum()).sum()) + 1
+    return order[: min(max(enough, least), int((values > 0).sum()))].sort().values
 
 
 def _inverse(Z: Tensor, weight: Tensor, centred: bool, least: float) -> Tensor:

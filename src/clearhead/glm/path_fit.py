@@ -99,7 +99,7 @@ class PathFit:
     def lambda_max(self) -> float:
         """λ_max of this problem; with unpenalised features, of the model that has only those."""
         value = self.penalty.lambda_max(self.problem.null[2])
-        if self.penalty.factors is not None and 0 in self.penalty.factors:
+        if self.penalty.frees:
             tight = Limits(1e3 * torch.finfo(self.problem.dtype).eps, self.options.max_iter)
             only = solve(self.problem, self.penalty, 1e3 * max(value, 1.0), self.solver, tight, self.empty())
             value = self.penalty.lambda_max(self._slope(only)) * (1 + 1e-5)  # the solve's own tolerance

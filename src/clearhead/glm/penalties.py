@@ -43,6 +43,11 @@ class Penalty(ABC):
                 raise SettingError("penalty factors must be ≥ 0, at least one of them positive and finite")
             object.__setattr__(self, "factors", values)
 
+    @property
+    def frees(self) -> bool:
+        """Whether a feature is never penalised."""
+        return self.factors is not None and 0 in self.factors
+
     def weights(self, p: int, like: Tensor, features: Tensor | None = None) -> Tensor:
         """(p, 1) penalty factors, of the listed features only if given; `SettingError` if there are not p of them."""
         if self.factors is None:
